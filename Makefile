@@ -1,0 +1,65 @@
+# The only front. `make` alone lists what there is.
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+PYTHON ?= $(shell scripts/find-python 3.11+)
+BIN := .venv/bin
+MAINSTAY := $(BIN)/mainstay --file boxoffice/mainstay.toml
+LOCKED := pyproject.toml $(wildcard requirements/*.txt) scripts/environment
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+%/ready: $(LOCKED)
+	@scripts/environment $* "$(PYTHON)"
+
+.venv-bugsink/ready: .venv/ready requirements/bugsink.txt
+	@scripts/bugsink
+
+.PHONY: setup
+setup: .venv/ready ## Install the locked environment into .venv
+
+.PHONY: system
+system: ## Install the Debian packages that some tests use (as root), or print the line to type
+	@scripts/system-packages
+
+.PHONY: up
+up: .venv/ready ## Start boxoffice, the reference system, and show it
+	$(MAINSTAY) up
+
+.PHONY: down
+down: .venv/ready ## Stop boxoffice; its data stays
+	$(MAINSTAY) down
+
+.PHONY: test
+test: .venv/ready .venv-bugsink/ready system ## Run every test; ARGS="-k name" narrows it down
+	@scripts/test $(ARGS)
+
+.PHONY: check
+check: .venv/ready ## Format, lint, types, import arrows, security, workflows, docs
+	@$(BIN)/python scripts/check.py $(ARGS)
+
+.PHONY: bench
+bench: .venv/ready ## Measure side by side and print ratios
+	$(BIN)/python -m bench.run $(ARGS)
+
+.PHONY: figures
+figures: .venv/ready ## Start boxoffice behind both edges, load it, break it, and print what was seen
+	$(BIN)/python -m tests.system.figures $(ARGS)
+
+.PHONY: docs
+docs: .venv/ready ## Build the documentation into site/
+	$(BIN)/python -m scripts.docs
+
+.PHONY: lock
+lock: .venv/ready ## Resolve the dependencies again and write requirements/
+	scripts/lock $(ARGS)
+
+.PHONY: build
+build: .venv/ready ## Build the source archive and the wheel into dist/
+	$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --clear --out-dir dist
+	$(BIN)/python scripts/inspect_wheel.py dist
+
+.PHONY: clean
+clean: ## Remove what the targets above made, but no system's data
+	rm -rf .venv .venv-* dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

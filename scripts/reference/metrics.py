@@ -1,0 +1,37 @@
+"""Every metric, from the registries and tables that also expose them."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+from mainstay.http.metrics import Metrics
+from mainstay.ops.engines.figures import HELP
+from mainstay.ops.supervise import metrics as supervisor
+from scripts.reference.text import code, table
+
+HEAD = """\
+# Metrics
+
+What a Prometheus sees. Labels are bounded: views, methods, statuses and process names, never paths. Request
+metrics carry django-prometheus's names, so dashboards made for it work. HAProxy, NATS and Prometheus expose
+more under names of their own.
+"""
+LINE = re.compile(r'"# HELP (mainstay_\w+) (.+?)"')
+
+
+def page() -> str:
+    families = sorted((each.name, each.documentation) for each in Metrics().registry.collect())
+    own = LINE.findall(inspect.getsource(supervisor))
+    return "\n".join(
+        [
+            HEAD,
+            _section("Of each replica, at its own `/metrics`", families),
+            _section("Of the supervisor", own),
+            _section("Of the engines, asked by the supervisor", list(HELP.items())),
+        ]
+    )
+
+
+def _section(title: str, rows: list[tuple[str, str]]) -> str:
+    return f"## {title}\n\n{table(('name', 'meaning'), [(code(name), about) for name, about in rows])}\n"

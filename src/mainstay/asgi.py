@@ -1,0 +1,22 @@
+"""
+Django's ASGI application in Mainstay's outermost layer, for projects that run their own server.
+
+``python -m mainstay.http.serve`` needs none of this: it wraps an untouched ``asgi.py``.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+from mainstay.health.lifecycle import PROCESS
+from mainstay.http.asgi import Application, AsgiEntrance
+from mainstay.http.proxies import if_configured
+
+
+def get_asgi_application() -> AsgiEntrance:
+    """Set Django up and return its application, wrapped."""
+    from django.core.asgi import get_asgi_application as django_application
+
+    application = AsgiEntrance(cast("Application", django_application()), if_configured())
+    PROCESS.start()
+    return application

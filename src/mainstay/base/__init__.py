@@ -1,0 +1,1 @@
+"""What the inside and the outside share: standard library only, no Django, no sockets."""

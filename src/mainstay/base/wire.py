@@ -1,0 +1,156 @@
+"""
+The names by which the inside and the outside of Mainstay know each other.
+
+The outside (``mainstay.ops``) speaks to a Django process by environment
+variables; the process answers by HTTP on its own paths. Neither imports the
+other, so every such name stands here and nowhere else.
+"""
+
+from __future__ import annotations
+
+# --- environment, read by settings and by the server entrance ---------------------
+
+DATABASE_URL = "DATABASE_URL"
+"""One host: a stable endpoint that follows the primary, so that any project's parser reads it."""
+
+DATABASE_HOSTS = "MAINSTAY_DATABASE_HOSTS"
+"""``host:port,host:port`` of every PostgreSQL node; `mainstay.settings.databases` hands all to libpq."""
+
+DATABASE_REPLICA_URLS = "DATABASE_REPLICA_URLS"
+"""Comma-separated URLs of the standbys, one per read alias; absent when there is none."""
+
+CACHE_URL = "CACHE_URL"
+"""Valkey, with its password: ``redis://:…@host:port/0``."""
+
+MEMCACHED_URL = "MEMCACHED_URL"
+"""``memcached://host:port``."""
+
+NATS_URL = "NATS_URL"
+"""``nats://user:…@host:port``."""
+
+SENTRY_DSN = "SENTRY_DSN"
+"""Where errors are reported; absent means nowhere."""
+
+OTLP_ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
+"""Where traces are sent; absent means nowhere."""
+
+SECRET_KEY = "SECRET_KEY"  # noqa: S105 - the name of a variable, not a secret
+"""Django's secret key, made once per system and kept in its state folder."""
+
+SETTINGS_MODULE = "DJANGO_SETTINGS_MODULE"
+"""The service's settings."""
+
+SYSTEM = "MAINSTAY_SYSTEM"
+"""The name of the whole system."""
+
+SERVICE = "MAINSTAY_SERVICE"
+"""The name of the service that this process belongs to; set means: started by Mainstay."""
+
+KIND = "MAINSTAY_KIND"
+"""``web``, ``worker``, ``beat`` … or ``manage`` for a one-off command."""
+
+REPLICA = "MAINSTAY_REPLICA"
+"""The full process name, such as ``catalog.web.1``."""
+
+RELEASE = "MAINSTAY_RELEASE"
+"""Which code this is, for logs and error reports."""
+
+POOL_MAX = "MAINSTAY_POOL_MAX"
+"""Most database connections this process may hold open, per alias."""
+
+THREADS = "MAINSTAY_THREADS"
+"""Requests a WSGI process works on at once."""
+
+REQUESTS_MAX = "MAINSTAY_REQUESTS_MAX"
+"""Requests that may wait for their answer in one process at once; more are refused with 503."""
+
+STATEMENT_TIMEOUT = "MAINSTAY_STATEMENT_TIMEOUT"
+"""Seconds (float) that one SQL statement may take."""
+
+LOCK_TIMEOUT = "MAINSTAY_LOCK_TIMEOUT"
+"""Seconds (float) that one SQL statement may wait for a lock."""
+
+DRAIN_TIMEOUT = "MAINSTAY_DRAIN_TIMEOUT"
+"""Seconds (float) between SIGTERM and the end of the process."""
+
+TRUSTED_PROXIES = "MAINSTAY_TRUSTED_PROXIES"
+"""Comma-separated addresses or networks whose forwarding headers are believed."""
+
+ALLOWED_HOSTS = "MAINSTAY_ALLOWED_HOSTS"
+"""Comma-separated host names, the same list that the edge accepts."""
+
+PUBLIC_URL = "MAINSTAY_PUBLIC_URL"
+"""The edge's address as a browser sees it, such as ``http://127.0.0.1:8000``."""
+
+APPLICATION = "MAINSTAY_APPLICATION"
+"""``package.module:attribute`` of the project's own ASGI or WSGI application."""
+
+INTERFACE = "MAINSTAY_INTERFACE"
+"""``asgi`` or ``wsgi``."""
+
+BIND = "MAINSTAY_BIND"
+"""``host:port`` on which the replica listens."""
+
+STATIC_ROOT = "MAINSTAY_STATIC_ROOT"
+"""The folder into which static files are collected for this service."""
+
+INTERNAL_TOKEN = "MAINSTAY_INTERNAL_TOKEN"  # noqa: S105 - the name of a variable
+"""A secret shared by the services of one system, for calls that the edge never routes."""
+
+
+def service_url(service: str) -> str:
+    """The variable that holds the base URL at which another service is called."""
+    return "MAINSTAY_URL_" + service.upper().replace("-", "_")
+
+
+# --- headers ------------------------------------------------------------------------
+
+REQUEST_ID = "X-Request-ID"
+"""One name for a request in every log; the edge sets it."""
+
+TRACEPARENT = "traceparent"
+"""The trace a request belongs to, as W3C Trace Context writes it."""
+
+DEADLINE = "Mainstay-Deadline"
+"""Milliseconds that the caller is still willing to wait."""
+
+CONSISTENCY = "Mainstay-Consistency"
+"""Timeline and log position that a read must have seen."""
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
+"""Names one intended effect, so that repeating the request is safe."""
+
+INTERNAL_HEADER = "Mainstay-Internal-Token"
+"""Carries the shared secret of calls between services; the edge drops it from outside requests."""
+
+LOGROCKET_URL = "X-LogRocket-URL"
+"""The recorded browser session, put beside the error report."""
+
+# --- a replica's own paths, never routed by the edge -----------------------------------
+
+LIVE_PATH = "/livez"
+"""200 while the process itself works; no dependency is asked."""
+
+READY_PATH = "/readyz"
+"""200 when started, not leaving, and own pools are not wedged."""
+
+STARTUP_PATH = "/startupz"
+"""200 once the process has started."""
+
+METRICS_PATH = "/metrics"
+"""Figures for Prometheus."""
+
+INTERNAL_PATHS = (LIVE_PATH, READY_PATH, STARTUP_PATH, METRICS_PATH)
+INTERNAL_PREFIX = "/internal/"
+"""Paths that services call on one another directly; the edge answers 404 for them."""
+
+ADMIN_PREFIX = "/admin/"
+"""Django's admin: reachable on a replica's own address, never through the edge."""
+
+# --- modules started by name ---------------------------------------------------------
+
+SERVE_MODULE = "mainstay.http.serve"
+"""``python -m`` this to serve the project named by the environment: the app server of one replica."""
+
+PREPARE_COMMAND = "mainstay_prepare"
+"""The management command that migrates once, collects static files and runs first-start commands."""

@@ -1,0 +1,126 @@
+"""
+What a person sees while ``up`` runs: one row a process, and the latest events below.
+
+Without a terminal, or on a very small one, the events are printed as plain lines
+instead; nothing is drawn over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+
+import typer
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from mainstay.cli.inspect import event_text, headline, process_table
+from mainstay.cli.output import console
+from mainstay.ops.supervise import proc
+from mainstay.ops.supervise.journal import Entry
+from mainstay.ops.supervise.status import snapshot
+from mainstay.ops.supervise.system import System
+
+REFRESH = 0.5
+"""Seconds between two drawings."""
+MEMORY_EVERY = 6
+"""Drawings between two readings of memory sizes."""
+SMALLEST = (40, 12)
+
+
+@contextlib.contextmanager
+def watching(system: System) -> Iterator[None]:
+    """The live view on a terminal, plain lines elsewhere."""
+    out = console()
+    view = _live_view if out.is_terminal and (out.width, out.height) >= SMALLEST else plain_view
+    with view(system):
+        yield
+
+
+@contextlib.contextmanager
+def plain_view(system: System) -> Iterator[None]:
+    """One line an event, flushed at once."""
+    system.journal.subscribe(lambda entry: typer.echo(event_text(entry.as_json())))
+    yield
+
+
+@contextlib.contextmanager
+def _live_view(system: System) -> Iterator[None]:
+    out = console()
+    picture = Picture(system, out)
+    # Drawn by a task of the supervisor's own loop: a thread would read lists while they change.
+    live = Live(picture.draw(), console=out, auto_refresh=False)
+    live.start(refresh=True)
+    drawing = asyncio.get_running_loop().create_task(picture.keep_drawing(live))
+    try:
+        yield
+    finally:
+        drawing.cancel()
+        with contextlib.suppress(OSError):
+            live.update(Text(farewell(system), overflow="fold"), refresh=True)
+            live.stop()
+
+
+def farewell(system: System) -> str:
+    """What is left when the view closes."""
+    name = system.topology.name
+    if system.phase != "stopped":
+        return f"{name} is {system.phase}"
+    return f"{name} is stopped; its data is in {system.state.path}, and `mainstay up` goes on with it"
+
+
+class Picture:
+    """What is drawn; memory sizes are read by a thread, and only every few seconds."""
+
+    def __init__(self, system: System, out: Console) -> None:
+        self._system = system
+        self._out = out
+        self._sizes: dict[str, int] = {}
+
+    async def keep_drawing(self, live: Live) -> None:
+        """Draw until cancelled, or until the terminal is gone."""
+        turn = 0
+        while True:
+            if turn % MEMORY_EVERY == 0:
+                self._sizes = await self._read_sizes()
+            try:
+                live.update(self.draw(), refresh=True)
+            except OSError:
+                return
+            turn += 1
+            await asyncio.sleep(REFRESH)
+
+    async def _read_sizes(self) -> dict[str, int]:
+        running = {process.name: process.pid for process in self._system.processes if process.pid}
+        return await asyncio.to_thread(
+            lambda: {name: proc.family_memory(pid) for name, pid in running.items()}
+        )
+
+    def draw(self) -> RenderableType:
+        told = snapshot(self._system)
+        for row in told["processes"]:
+            row["memory"] = self._sizes.get(row["name"], 0)
+        rows = told["processes"]
+        room = max(self._out.height - len(rows) - 6, 1)
+        latest = list(self._system.journal.latest)[-room:]
+        head = Text.from_markup(headline(told) or "starting")
+        head.no_wrap, head.overflow = True, "ellipsis"
+        return Group(
+            head,
+            process_table(rows, self._out.width),
+            Text(""),
+            *(self._event(entry) for entry in latest),
+            Text(self._footer(), style="bold", no_wrap=True, overflow="ellipsis"),
+        )
+
+    def _footer(self) -> str:
+        if self._system.phase == "running":
+            return f"open {self._system.url}   Ctrl-C stops everything in order"
+        if self._system.phase == "stopping":
+            return "stopping in order   Ctrl-C again ends everything at once"
+        return "starting   Ctrl-C stops"
+
+    def _event(self, entry: Entry) -> Text:
+        return Text(event_text(entry.as_json()), style="dim", no_wrap=True, overflow="ellipsis")

@@ -1,0 +1,45 @@
+"""The system that a verb is about: the file, its state folder, its supervisor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import typer
+
+from mainstay.ops.supervise.control import call
+from mainstay.ops.supervise.run import STATE_FOLDER, state_folder
+from mainstay.ops.supervise.state import StateFolder
+from mainstay.ops.topology import load, locate
+from mainstay.ops.topology.values import Topology
+
+
+def topology(ctx: typer.Context) -> Topology:
+    """
+    Read the file the user means.
+
+    Raises:
+        InvalidInput: With all problems of the file.
+    """
+    return load(ctx.obj)
+
+
+def state(ctx: typer.Context) -> StateFolder:
+    """
+    The state folder beside the file. A file that has become wrong since keeps nobody from looking or stopping.
+
+    Raises:
+        InvalidInput: There is no file.
+    """
+    folder = locate(ctx.obj).parent / STATE_FOLDER
+    recorded = StateFolder(folder, "").load_if_whole("state").get("system")
+    return StateFolder(folder, str(recorded)) if recorded else state_folder(topology(ctx))
+
+
+def ask(ctx: typer.Context, verb: str, *, timeout: float = 10.0, **arguments: Any) -> Any:
+    """
+    Put a request to the running supervisor.
+
+    Raises:
+        OperationFailed: It does not run, or it refused.
+    """
+    return call(state(ctx).socket, verb, timeout=timeout, **arguments)

@@ -1,0 +1,183 @@
+"""
+The outermost layer around an ASGI application.
+
+It answers probes itself, gives each request its id and its client's true address,
+refuses what the process cannot answer in time, and writes one line per request.
+Lifespan messages pass untouched. An application that is wrapped twice is only
+served by the outer layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any
+
+from mainstay.base.context import REQUEST_ID
+from mainstay.health.lifecycle import PROCESS, Lifecycle
+from mainstay.http import access, answers, identity, proxies
+from mainstay.http.exchange import EXCHANGE, Exchange
+from mainstay.http.proxies import TrustedProxies
+from mainstay.http.reply import Receive, Replies, Reply, Send
+
+Scope = MutableMapping[str, Any]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+SEEN = "mainstay.exchange"
+REQUESTS_MAX = 128
+AGENT_LIMIT = 200
+
+_FORWARDED = proxies.FORWARDED_PREFIX.encode()
+_READ = {
+    b"host": "host",
+    b"user-agent": "user_agent",
+    b"x-request-id": "request_id",
+    b"content-length": "content_length",
+    b"transfer-encoding": "transfer_encoding",
+    b"x-forwarded-for": "forwarded_for",
+    b"x-forwarded-proto": "forwarded_proto",
+    b"x-forwarded-host": "forwarded_host",
+}
+_SECURE = {"http": "https", "ws": "wss"}
+
+
+class AsgiEntrance:
+    """An ASGI application in the outermost layer."""
+
+    def __init__(
+        self,
+        application: Application,
+        trusted: TrustedProxies | None = None,
+        requests_max: int = REQUESTS_MAX,
+        process: Lifecycle = PROCESS,
+    ) -> None:
+        self._application = application
+        self._trusted = trusted
+        self._requests_max = requests_max
+        self._process = process
+        self._replies = Replies(process)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind not in ("http", "websocket") or SEEN in scope:
+            await self._application(scope, receive, send)
+        elif kind == "websocket":
+            await self._converse(scope, receive, send)
+        elif scope["path"] in answers.PATHS:
+            await _send_answer(send, answers.internal(scope["path"]))
+        else:
+            await self._exchange(scope, receive, send)
+
+    async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope, exchange, well_formed = self._arrive(scope, scope["method"])
+        reply = Reply(self._replies, exchange, receive, send)
+        id_token, exchange_token = REQUEST_ID.set(exchange.request_id), EXCHANGE.set(exchange)
+        self._process.enter()
+        try:
+            if not well_formed:
+                await _send_answer(reply.send, answers.malformed())
+            elif self._replies.unanswered > self._requests_max:
+                await _send_answer(reply.send, answers.overloaded())
+            else:
+                await self._application(scope, reply.receive, reply.send)
+                await reply.end()
+        except Exception:
+            exchange.status = exchange.status or 500
+            raise
+        finally:
+            reply.leave()
+            self._process.leave()
+            access.finish(exchange)
+            EXCHANGE.reset(exchange_token)
+            REQUEST_ID.reset(id_token)
+
+    async def _converse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope, exchange, _ = self._arrive(scope, "WEBSOCKET")
+        if self._process.draining:
+            await _refuse_socket(scope, send)
+            return
+        id_token = REQUEST_ID.set(exchange.request_id)
+        exchange.status = 101
+        try:
+            await self._application(scope, receive, send)
+        except Exception:
+            exchange.status = 500
+            raise
+        finally:
+            exchange.route, exchange.view = "", "<websocket>"
+            access.finish(exchange)
+            REQUEST_ID.reset(id_token)
+
+    def _arrive(self, scope: Scope, method: str) -> tuple[Scope, Exchange, bool]:
+        """The scope for the application, the record of the request, and whether its framing is sound."""
+        read, repeated = _read(scope["headers"])
+        peer = scope["client"][0] if scope.get("client") else ""
+        believed = self._trusted is not None and self._trusted.trusts(peer)
+        request_id = identity.choose(read.get("request_id", ""), believed)
+        client = peer
+        scope = dict(scope)
+        if self._trusted is not None:
+            client = self._trusted.client(peer, read.get("forwarded_for", "")) if believed else peer
+            _apply_forwarding(scope, read, client, believed)
+        agent = read.get("user_agent", "")[:AGENT_LIMIT]
+        exchange = Exchange(method, scope["path"], request_id, client, agent)
+        scope[SEEN] = exchange
+        return scope, exchange, _is_well_formed(scope, read, repeated)
+
+    def end_streams(self) -> None:
+        """End event streams, which would otherwise hold a draining process until its time is up."""
+        self._replies.end_streams()
+
+
+def _read(headers: Iterable[tuple[bytes, bytes]]) -> tuple[dict[str, str], bool]:
+    """The headers that matter here, and whether one that frames the request came twice."""
+    read: dict[str, str] = {}
+    repeated = False
+    for name, value in headers:
+        if key := _READ.get(name):
+            if key in read:
+                repeated = repeated or key in ("host", "content_length", "transfer_encoding")
+                read[key] += "," + value.decode("latin-1")
+            else:
+                read[key] = value.decode("latin-1")
+    return read, repeated
+
+
+def _is_well_formed(scope: Scope, read: dict[str, str], repeated: bool) -> bool:
+    if repeated or ("content_length" in read and "transfer_encoding" in read):
+        return False
+    version = scope.get("http_version")
+    return "host" in read if version == "1.1" else version != "1.0" or "transfer_encoding" not in read
+
+
+def _apply_forwarding(scope: Scope, read: dict[str, str], client: str, believed: bool) -> None:
+    headers = scope["headers"]
+    if not believed:
+        if any(name.startswith(_FORWARDED) or name == b"forwarded" for name, _ in headers):
+            scope["headers"] = [pair for pair in headers if not _is_forwarding(pair[0])]
+        return
+    scope["client"] = (client, 0)
+    if read.get("forwarded_proto") == "https":
+        scope["scheme"] = _SECURE.get(scope["scheme"], scope["scheme"])
+    if host := read.get("forwarded_host"):
+        replaced = [pair for pair in headers if pair[0] != b"host"]
+        scope["headers"] = [(b"host", host.encode("latin-1")), *replaced]
+
+
+def _is_forwarding(name: bytes) -> bool:
+    return name.startswith(_FORWARDED) or name == b"forwarded"
+
+
+async def _send_answer(send: Send, answer: answers.Answer) -> None:
+    headers = [(name.encode(), value.encode()) for name, value in answer.all_headers]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _refuse_socket(scope: Scope, send: Send) -> None:
+    """503 where the server can say so; plain ASGI only knows a close, which becomes a 403."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": 1012})
+        return
+    headers = [(b"retry-after", answers.RETRY_AFTER.encode()), (b"connection", b"close")]
+    await send({"type": "websocket.http.response.start", "status": 503, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": b""})

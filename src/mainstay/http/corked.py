@@ -1,0 +1,56 @@
+"""
+Answers that leave in one piece.
+
+uvicorn writes the head and the body of an answer separately. A replica that dies
+between the two leaves an answer cut short, which no edge can repeat on another replica,
+because its head has been passed on already. Writes of one turn of the event loop are
+therefore joined; this also saves a system call for each answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+
+class CorkedTransport:
+    """A transport whose writes wait for the end of the turn; all else goes straight through."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+        self._held: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, piece: bytes) -> None:
+        if not self._held:
+            asyncio.get_running_loop().call_soon(self._send)
+        self._held.append(bytes(piece))
+
+    def writelines(self, pieces: Iterable[bytes]) -> None:
+        for piece in pieces:
+            self.write(piece)
+
+    def write_eof(self) -> None:
+        self._send()
+        self._transport.write_eof()
+
+    def close(self) -> None:
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        if self._held:
+            held, self._held = self._held, []
+            self._transport.write(held[0] if len(held) == 1 else b"".join(held))
+
+
+class CorkedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol over a corked transport."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(CorkedTransport(transport))  # type: ignore[arg-type] # it has all its methods

@@ -1,0 +1,65 @@
+"""
+The app server of one replica: ``python -m mainstay.http.serve`` in the project's root.
+
+Everything it needs stands in the environment (`mainstay.base.wire`). One process
+serves one project's untouched application, wrapped in the outermost layer.
+
+Exit codes: 0 after a drain, 1 when the drain had to cut requests, 2 for wrong variables
+or a busy port, 3 when the settings or the application do not import.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from pathlib import Path
+
+from mainstay.base.errors import InvalidInput, MainstayError, OperationFailed
+from mainstay.http import proxies
+from mainstay.http.loading import Assignment, load, read_assignment
+from mainstay.observability.settings import ensure_output
+
+
+def main() -> int:
+    """Serve until told to stop; returns the exit code."""
+    try:
+        run(read_assignment(), Path.cwd())
+    except InvalidInput as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    except OperationFailed as error:
+        sys.stderr.write(f"{error}\n")
+        _print_cause(error)
+        return error.exit_code
+    return 0
+
+
+def run(assignment: Assignment, root: Path) -> None:
+    """
+    Load the project in ``root`` and serve it until SIGTERM or SIGINT.
+
+    Raises:
+        MainstayError: It cannot be loaded, or its port is taken.
+    """
+    trusted = proxies.from_environment()
+    application = load(assignment, root)
+    ensure_output()
+    if assignment.interface == "asgi":
+        from mainstay.http.server_asgi import serve_asgi  # each server is an extra of its own
+
+        serve_asgi(application, assignment, trusted)
+    else:
+        from mainstay.http.server_wsgi import serve_wsgi
+
+        serve_wsgi(application, assignment, trusted)
+
+
+def _print_cause(error: MainstayError) -> None:
+    cause = error.__cause__
+    if cause is not None and not isinstance(cause, InvalidInput):
+        sys.stderr.write("\n")
+        traceback.print_exception(cause, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

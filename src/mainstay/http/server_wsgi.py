@@ -1,0 +1,109 @@
+"""
+granian in this process: its Rust side listens, Python threads answer, nothing forks.
+
+Granian's own command always forks a worker, which outlives a killed parent and goes on
+serving. Its thread-based server, made for free-threaded Python, runs the same code in
+one process; docs/decisions has the reasons.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from typing import Any
+
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.server.common import AbstractServer
+from granian.server.mt import MTServer
+
+from mainstay.health.lifecycle import PROCESS, Lifecycle
+from mainstay.http import draining
+from mainstay.http.listening import BACKLOG, listen
+from mainstay.http.loading import Assignment
+from mainstay.http.proxies import TrustedProxies
+from mainstay.http.static import WsgiStatic, find_files
+from mainstay.http.wsgi import Gate, WsgiEntrance
+
+PROBE_THREADS = 2
+"""Threads beyond the gate's, so that probes are answered while all others are busy."""
+
+HEADER_TIMEOUT = 10_000
+"""Milliseconds a client has to send its request's head."""
+
+REQUEST_VARIABLES = ("HTTP_", "REMOTE_", "SERVER_", "CONTENT_", "REQUEST_", "PATH_INFO", "QUERY_", "SCRIPT_")
+"""How the names of a request's own variables begin (PEP 3333)."""
+
+_logger = logging.getLogger("mainstay.http")
+
+
+def serve_wsgi(application: Any, assignment: Assignment, trusted: TrustedProxies) -> None:
+    """
+    Listen and serve until SIGTERM or SIGINT.
+
+    Raises:
+        OperationFailed: The address cannot be had.
+    """
+    admitted = max(assignment.threads, assignment.requests_max)
+    files = find_files()
+    inner = WsgiStatic(application, files) if files else application
+    gate = Gate(assignment.threads, admitted - assignment.threads)
+    entrance = WsgiEntrance(inner, trusted, gate, hidden=process_variables())
+    listen(assignment).close()  # granian binds by itself and would answer a busy port with a Rust panic
+    server = OrderlyServer(assignment, admitted + PROBE_THREADS)
+    AbstractServer.serve(server, target_loader=lambda: entrance, wrap_loader=False)
+
+
+def process_variables() -> list[str]:
+    """
+    What granian copies from the process's environment into every request.
+
+    Error pages and reports print a request; the database's password must not be in it.
+    """
+    return [name for name in os.environ if not name.startswith(REQUEST_VARIABLES)]
+
+
+class OrderlyServer(MTServer):
+    """
+    A thread-based granian that leaves in order.
+
+    The first signal begins the drain; the workers are told to stop when it has gone
+    quiet, finish what they have, and the main thread waits for them. A second signal
+    cuts it short.
+    """
+
+    def __init__(self, assignment: Assignment, threads: int, process: Lifecycle = PROCESS) -> None:
+        super().__init__(
+            target="",
+            address=assignment.host,
+            port=assignment.port,
+            interface=Interfaces.WSGI,
+            blocking_threads=threads,
+            backlog=BACKLOG,
+            backpressure=BACKLOG,
+            http=HTTPModes.http1,
+            http1_settings=HTTP1Settings(header_read_timeout=HEADER_TIMEOUT),
+            websockets=False,
+            log_enabled=False,
+        )
+        self._drain_timeout = assignment.drain_timeout
+        self._process = process
+
+    def _check_gil(self) -> None:
+        """Granian refuses its thread-based server under a GIL; one worker has nobody to compete with."""
+
+    def _spawn_workers(self, spawn_target: Any, target_loader: Any) -> None:
+        super()._spawn_workers(spawn_target, target_loader)  # type: ignore[no-untyped-call]
+        self._process.start()
+        _logger.info("serving", extra={"address": f"{self.bind_addr}:{self.bind_port}", "interface": "wsgi"})
+
+    def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:
+        draining.begin(self._process, self._drain_timeout)
+        threading.Thread(target=self._leave, name="mainstay-drain", daemon=True).start()
+
+    def _leave(self) -> None:
+        while not draining.may_stop_listening(self._process, time.monotonic(), self._drain_timeout):
+            time.sleep(draining.TICK)
+        super().signal_handler_interrupt()  # type: ignore[no-untyped-call]

@@ -1,0 +1,45 @@
+"""
+Which database errors mean "not now" rather than "broken".
+
+A pool with no connection left, a primary that is being replaced, a statement that took
+too long: the same request may succeed a second later, so the caller is told 503 and
+when to come back, in place of an error 500 and a traceback.
+"""
+
+from __future__ import annotations
+
+from django.db.utils import InterfaceError, OperationalError
+
+POSTGRES_STATES = (
+    "08",  # connection exceptions
+    "57P",  # shutdown, crash, cannot connect now
+    "53300",  # too many connections
+    "25006",  # read-only: the old primary, just demoted
+    "57014",  # statement time limit
+    "55P03",  # lock time limit
+)
+"""SQLSTATE prefixes (PostgreSQL documentation, appendix A)."""
+
+REASONS = {
+    "PoolTimeout": "no database connection was free in time",
+    "TooManyRequests": "the database pool is full",
+}
+
+
+def reason(error: BaseException) -> str | None:
+    """Why a request cannot be answered now, or ``None`` for an error that is a real one."""
+    if type(error).__name__ == "OutcomeUnknown":
+        return "the outcome is unknown: repeat with the same key"
+    if not isinstance(error, OperationalError | InterfaceError):
+        return None
+    cause = error.__cause__
+    if known := REASONS.get(type(cause).__name__):
+        return known
+    state = getattr(cause, "sqlstate", None)
+    if state is None:
+        return "the database cannot be reached" if _is_from_psycopg(cause) else None
+    return "the database cannot answer now" if state.startswith(POSTGRES_STATES) else None
+
+
+def _is_from_psycopg(cause: BaseException | None) -> bool:
+    return type(cause).__module__.startswith("psycopg")

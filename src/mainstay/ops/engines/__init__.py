@@ -1,0 +1,1 @@
+"""One module per program that Mainstay runs but did not write."""

@@ -1,0 +1,255 @@
+"""
+What every edge promises, whatever the program: which paths are hidden, which headers
+are dropped, how an error looks, which request may be repeated.
+
+Pure values and texts; `haproxy` and `nginx` say the same things in their own words, and
+one conformance suite holds both to them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from mainstay.base import wire
+from mainstay.ops.topology.values import Service, Topology
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
+"""Repeated after a broken connection; any other method only with an Idempotency-Key."""
+
+REQUEST_ID = "^[A-Za-z0-9-]{8,64}$"
+"""A request id from outside is kept when it looks like this, else replaced."""
+
+HEADER_SECONDS = 5.0
+"""Most seconds for a whole request head; one packet is enough for nearly all of them."""
+
+KEEP_ALIVE_SECONDS = 30
+"""How long an idle client connection is kept."""
+
+BACKEND_IDLE_SECONDS = 4
+"""
+How long an idle connection to a replica is kept.
+
+Far below what the replicas keep: whoever closes first must be the
+edge, or a request is sent into a connection that is just going away.
+"""
+
+STREAM_SECONDS = 3600
+"""How long a WebSocket or an event stream may stay silent."""
+
+COMPRESSED_TYPES = (
+    "text/html",
+    "text/css",
+    "text/plain",
+    "text/xml",
+    "text/javascript",
+    "application/javascript",
+    "application/json",
+    "application/problem+json",
+    "application/xml",
+    "image/svg+xml",
+)
+"""Never ``text/event-stream``: a compressor would hold events back."""
+
+# --- paths that are never routed --------------------------------------------------------
+
+
+def _words(*paths: str) -> str:
+    return "|".join(path.strip("/") for path in paths)
+
+
+HIDDEN = (
+    rf"^[/\\]+({_words(*wire.INTERNAL_PATHS)})(;[^/\\]*)?[/\\]*$"
+    rf"|^[/\\]+({_words(wire.INTERNAL_PREFIX, wire.ADMIN_PREFIX)})(;[^/\\]*)?([/\\]|$)"
+)
+"""A replica's own paths, as a regular expression over the decoded path, upper and lower case alike."""
+
+DOTTED = r"[/\\]\.\.?([/\\;]|$)"
+"""A path with ``.`` or ``..`` as a segment: clients resolve those themselves, so it is a spelling trick."""
+
+DOTTED_RAW = r"^[^?]*(/|%2f|\\|%5c)(\.|%2e){1,2}(/|%2f|\\|%5c|;|%3b|\?|$)"
+"""The same over the path as it was sent, for a program that resolves it before it can be looked at."""
+
+# --- headers that are never believed -----------------------------------------------------
+
+UNTRUSTED_NAMES = (
+    "Forwarded",
+    "X-Forwarded",
+    "X-Forwarded-By",
+    "X-Forwarded-Client-Cert",
+    "X-Forwarded-For-Original",
+    "X-Forwarded-Path",
+    "X-Forwarded-Prefix",
+    "X-Forwarded-Protocol",
+    "X-Forwarded-Scheme",
+    "X-Forwarded-Server",
+    "X-Forwarded-Ssl",
+    "X-Forwarded-Uri",
+    "X-Forwarded-User",
+    "X-Forward-For",
+    "X-Original-Forwarded-For",
+    "X-Original-Host",
+    "X-Original-Remote-Addr",
+    "X-Original-URI",
+    "X-Original-URL",
+    "X-Rewrite-URL",
+    "X-Real-IP",
+    "X-Client-IP",
+    "X-Cluster-Client-IP",
+    "X-Remote-Addr",
+    "X-Remote-IP",
+    "X-Remote-User",
+    "X-Proxy-User-IP",
+    "X-ProxyUser-Ip",
+    "X-Host",
+    "X-HTTP-Host-Override",
+    "X-Scheme",
+    "X-Url-Scheme",
+    "X-Envoy-External-Address",
+    "X-Azure-ClientIP",
+    "X-Azure-SocketIP",
+    "X-Appengine-User-IP",
+    "Client-IP",
+    "True-Client-IP",
+    "Fastly-Client-IP",
+    "CF-Connecting-IP",
+    "CF-Connecting-IPv6",
+    "CF-Pseudo-IPv4",
+    "CF-Visitor",
+    "Akamai-Origin-Hop",
+    "Front-End-Https",
+    "Remote-Addr",
+    "Remote-User",
+    "Proxy",
+    "Via",
+    wire.INTERNAL_HEADER,
+)
+"""Spelled out for a program that cannot delete headers by pattern."""
+
+UNTRUSTED_PREFIXES = (
+    "forwarded",
+    "x-forward",
+    "x-original-",
+    "x-rewrite-",
+    "x-real-",
+    "x-client-",
+    "x-cluster-",
+    "x-remote-",
+    "x-proxy",
+    "x-envoy-",
+    "x-azure-",
+    "x-appengine-",
+    "fastly-client-",
+    "true-client-",
+    "cf-",
+    "akamai-",
+    "remote-",
+    "mainstay-internal-",
+)
+"""Families of the names above, for a program that can."""
+
+_OTHERS = [name.lower() for name in UNTRUSTED_NAMES if not name.lower().startswith(UNTRUSTED_PREFIXES)]
+UNTRUSTED = rf"^({'|'.join(UNTRUSTED_PREFIXES)})|^({'|'.join(_OTHERS)})$|_"
+"""Both as one expression over lower-case names; ``_`` because CGI-like gateways read it as ``-``."""
+
+# --- errors the edge itself answers with ------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A small ``application/problem+json`` answer (RFC 9457)."""
+
+    status: int
+    title: str
+    detail: str
+    retry_after: int = 0
+
+    @property
+    def body(self) -> str:
+        return json.dumps({"title": self.title, "status": self.status, "detail": self.detail})
+
+
+PAGES = {
+    page.status: page
+    for page in (
+        Page(400, "Bad Request", "The request could not be read as HTTP."),
+        Page(403, "Forbidden", "This is not allowed."),
+        Page(404, "Not Found", "There is nothing at this address."),
+        Page(408, "Request Timeout", "The request did not arrive in time."),
+        Page(413, "Content Too Large", "The body is larger than this server accepts."),
+        Page(429, "Too Many Requests", "Too many requests at once from this address.", 1),
+        Page(431, "Request Header Fields Too Large", "The headers are larger than this server accepts."),
+        Page(500, "Internal Server Error", "The request could not be handled."),
+        Page(502, "Bad Gateway", "The server behind this one broke off; whether it acted is not known.", 1),
+        Page(503, "Service Unavailable", "No server can take the request at the moment.", 1),
+        Page(504, "Gateway Timeout", "The answer took too long; whether it was acted on is not known."),
+    )
+}
+
+# --- where requests go -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Requests for ``base`` and for everything below it go to a service; ``base`` is empty for ``/``."""
+
+    base: str
+    service: str
+
+
+def routes(topology: Topology) -> tuple[Route, ...]:
+    """
+    Every route, the longest prefix first.
+
+    The prefix of a service's static files counts as one of its routes when no other
+    service has the same.
+    """
+    routed = [service for service in topology.services if service.routes]
+    found = {route: service.name for service in routed for route in service.routes}
+    for prefix, name in _own_static_files(routed):
+        found.setdefault(prefix, name)
+    ordered = sorted(found, key=lambda route: (-len(route), route))
+    return tuple(Route(route.rstrip("/"), found[route]) for route in ordered)
+
+
+def _own_static_files(services: list[Service]) -> Iterator[tuple[str, str]]:
+    users = Counter(service.static_url for service in services)
+    return ((each.static_url, each.name) for each in services if users[each.static_url] == 1)
+
+
+def hosts(topology: Topology) -> tuple[str, ...]:
+    """The names a Host header may carry, in lower case and without a port."""
+    return tuple(dict.fromkeys(host.lower() for host in topology.edge.hosts))
+
+
+# --- what this machine allows -----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much of the machine an edge may use."""
+
+    connections: int
+    """Client connections at once: what was asked for, or what the limit on open files leaves."""
+    threads: int
+
+    @property
+    def descriptors(self) -> int:
+        """Open files that many clients need: two each, and some for everything else."""
+        return 2 * self.connections + 128
+
+    @classmethod
+    def here(cls, wanted: int) -> Room:
+        """
+        Ask this machine.
+
+        A client connection costs two descriptors, one on each side; a program that is
+        promised more than it can open accepts clients and then cannot serve them.
+        """
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        possible = wanted if most == resource.RLIM_INFINITY else (most - 256) // 2
+        return cls(max(16, min(wanted, possible)), max(1, min(os.cpu_count() or 1, 4)))

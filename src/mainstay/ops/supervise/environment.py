@@ -1,0 +1,138 @@
+"""
+The environment of a service's process: how the inside learns of the outside.
+
+Pure: addresses and secrets in, variables out. The names are those of `base.wire`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mainstay.base import wire
+from mainstay.ops.engines.engine import Address
+from mainstay.ops.topology.placeholders import fill, service_placeholder
+from mainstay.ops.topology.values import Service, Topology
+
+PASSED_ON = (wire.SENTRY_DSN, wire.OTLP_ENDPOINT)
+"""Variables of the caller that every service process receives as they are."""
+
+VALKEY_DATABASES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where everything is, for one running system."""
+
+    topology: Topology
+    secrets: Mapping[str, str]
+    postgres: tuple[Address, ...] = ()
+    """Every PostgreSQL node, in the order of their names."""
+    primary_endpoint: Address | None = None
+    urls: Mapping[str, str] = field(default_factory=dict)
+    """Base URL of ``valkey``, ``memcached`` and ``nats``, credentials included, for those that run."""
+    edge: Address | None = None
+    inside: Mapping[str, Address] = field(default_factory=dict)
+    """Per service the address at which the edge balances calls from other services."""
+    static: Mapping[str, Path] = field(default_factory=dict)
+    release: str = ""
+    passed_on: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def public_url(self) -> str:
+        edge = self.topology.edge
+        host = "127.0.0.1" if edge.host in ("0.0.0.0", "::") else edge.host  # noqa: S104 - a comparison
+        port = self.edge.port if self.edge else edge.port
+        return f"http://{host}:{port}"
+
+
+def interpreter(service: Service) -> str:
+    return service.python or sys.executable
+
+
+def for_process(
+    around: Surroundings, service: Service, kind: str, name: str, bind: Address | None = None
+) -> dict[str, str]:
+    """Everything a process of this service is told; a worker gets no address to listen on."""
+    topology = around.topology
+    env = {
+        "PYTHONUNBUFFERED": "1",
+        wire.SETTINGS_MODULE: service.settings,
+        wire.SYSTEM: topology.name,
+        wire.SERVICE: service.name,
+        wire.KIND: kind,
+        wire.REPLICA: name,
+        wire.RELEASE: around.release,
+        wire.SECRET_KEY: around.secrets[f"django.{service.name}"],
+        wire.INTERNAL_TOKEN: around.secrets["internal"],
+        wire.ALLOWED_HOSTS: ",".join(dict.fromkeys((*topology.edge.hosts, "127.0.0.1", "localhost"))),
+        wire.TRUSTED_PROXIES: "127.0.0.1",
+        wire.PUBLIC_URL: around.public_url,
+        wire.STATIC_ROOT: str(around.static[service.name]),
+        wire.POOL_MAX: str(service.pool),
+        wire.THREADS: str(service.threads),
+        wire.STATEMENT_TIMEOUT: f"{topology.timeouts.statement:g}",
+        wire.LOCK_TIMEOUT: f"{topology.timeouts.lock:g}",
+        wire.DRAIN_TIMEOUT: f"{topology.timeouts.drain:g}",
+        **around.passed_on,
+        **_engine_urls(around, service),
+        **{wire.service_url(other): f"http://{address}" for other, address in around.inside.items()},
+    }
+    if bind is not None:
+        env |= {
+            wire.APPLICATION: service.application,
+            wire.INTERFACE: service.interface,
+            wire.BIND: str(bind),
+        }
+    return env | own_variables(around, service)
+
+
+def _engine_urls(around: Surroundings, service: Service) -> dict[str, str]:
+    urls = engine_urls(around, service)
+    env: dict[str, str] = {}
+    if "postgres" in urls:
+        env[wire.DATABASE_URL] = urls["postgres"]
+        env[wire.DATABASE_HOSTS] = ",".join(str(address) for address in around.postgres)
+        if len(around.postgres) > 1:
+            env[wire.DATABASE_REPLICA_URLS] = ",".join(
+                database_url(around, service, address) for address in around.postgres[1:]
+            )
+    for engine, variable in (
+        ("valkey", wire.CACHE_URL),
+        ("memcached", wire.MEMCACHED_URL),
+        ("nats", wire.NATS_URL),
+    ):
+        if engine in urls:
+            env[variable] = urls[engine]
+    return env
+
+
+def engine_urls(around: Surroundings, service: Service) -> dict[str, str]:
+    """The URL of each engine that this service needs, by engine name."""
+    urls = {}
+    if "postgres" in service.needs and around.primary_endpoint is not None:
+        urls["postgres"] = database_url(around, service, around.primary_endpoint)
+    for engine in ("valkey", "memcached", "nats"):
+        if engine in service.needs and engine in around.urls:
+            urls[engine] = around.urls[engine]
+    if "valkey" in urls:
+        # A database number of its own, so that one service's flush or key never meets another's.
+        names = [each.name for each in around.topology.services]
+        number = names.index(service.name) % VALKEY_DATABASES
+        urls["valkey"] = f"{urls['valkey'].rpartition('/')[0]}/{number}"
+    return urls
+
+
+def database_url(around: Surroundings, service: Service, address: Address) -> str:
+    password = around.secrets[f"postgres.{service.name}"]
+    return f"postgresql://{service.database}:{password}@{address}/{service.database}"
+
+
+def own_variables(around: Surroundings, service: Service) -> dict[str, str]:
+    """The ``env`` table of the file, with ``{valkey.url}`` and the like filled in."""
+    addresses = {f"{engine}.url": url for engine, url in engine_urls(around, service).items()}
+    addresses |= {service_placeholder(name): f"http://{at}" for name, at in around.inside.items()}
+    addresses["edge.url"] = around.public_url
+    return {name: fill(value, addresses) for name, value in service.env.items()}

@@ -1,0 +1,110 @@
+"""
+Log files of processes: rotated, and read merged.
+
+Processes append to their files themselves, so that the supervisor is never in the way
+of a line. Rotation therefore copies and truncates; lines written in the instant
+between the two are lost, which is the price of never blocking a request on a log.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+LARGEST = 20 * 1024 * 1024
+KEPT = 3
+BLOCK = 1024 * 1024
+
+
+def rotate(folder: Path, largest: int = LARGEST, kept: int = KEPT) -> list[str]:
+    """Rotate every log above ``largest`` bytes; returns the names of those rotated."""
+    rotated = []
+    for path in folder.glob("*.log"):
+        with contextlib.suppress(OSError):
+            if path.stat().st_size > largest:
+                _rotate_one(path, kept)
+                rotated.append(path.name)
+    return rotated
+
+
+def _rotate_one(path: Path, kept: int) -> None:
+    for number in range(kept - 1, 0, -1):
+        older = path.with_suffix(f".log.{number}")
+        if older.exists():
+            older.replace(path.with_suffix(f".log.{number + 1}"))
+    shutil.copyfile(path, path.with_suffix(".log.1"))
+    with path.open("r+b") as stream:
+        stream.truncate(0)
+
+
+@dataclass
+class Tail:
+    """Reads a log from where it stopped last; notices truncation."""
+
+    path: Path
+    position: int = 0
+
+    @property
+    def name(self) -> str:
+        return self.path.name.removesuffix(".log")
+
+    def skip_to_last(self, lines: int) -> None:
+        """Start with the last ``lines`` lines."""
+        with contextlib.suppress(OSError), self.path.open("rb") as stream:
+            size = stream.seek(0, 2)
+            start = max(size - lines * 400 - 4096, 0)
+            stream.seek(start)
+            block = stream.read()
+            wanted = block.splitlines(keepends=True)[-lines:] if lines else []
+            self.position = size - sum(len(line) for line in wanted)
+
+    def read(self) -> list[str]:
+        """Whole lines written since the last call."""
+        try:
+            with self.path.open("rb") as stream:
+                if stream.seek(0, 2) < self.position:
+                    self.position = 0
+                stream.seek(self.position)
+                block = stream.read(BLOCK)
+        except OSError:
+            return []
+        if len(block) == BLOCK and b"\n" not in block:
+            # Longer than any line worth keeping whole; waiting for its end would stop the log here.
+            self.position += len(block)
+            return [block.decode(errors="replace")]
+        whole, _, rest = block.rpartition(b"\n")
+        if not whole and not rest.startswith(b"\n") and b"\n" not in block:
+            return []
+        self.position += len(block) - len(rest)
+        return whole.decode(errors="replace").split("\n")
+
+
+def follow(folder: Path, names: list[str], *, last: int, forever: bool) -> Iterator[tuple[str, str]]:
+    """
+    ``(process, line)`` of every matching log, merged as they come.
+
+    A name matches a process exactly or by prefix: ``catalog`` means all of its processes.
+    """
+    tails: dict[Path, Tail] = {}
+    first = True
+    while True:
+        for path in sorted(folder.glob("*.log")):
+            if path not in tails and matches(path.name.removesuffix(".log"), names):
+                tails[path] = Tail(path)
+                if first:
+                    tails[path].skip_to_last(last)
+        first = False
+        for tail in tails.values():
+            while lines := tail.read():
+                yield from ((tail.name, line) for line in lines)
+        if not forever:
+            return
+        time.sleep(0.2)
+
+
+def matches(process: str, names: list[str]) -> bool:
+    return not names or any(process == name or process.startswith(name + ".") for name in names)

@@ -1,0 +1,79 @@
+"""
+The supervisor's own metrics in Prometheus' text format, on loopback.
+
+Four families: whether each process is ready, how often it was restarted, its memory,
+and whether acknowledged writes have less protection than the file asks for. Beside them
+stand the figures of the engines that have no page of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING
+
+from mainstay.ops.engines.engine import Address
+from mainstay.ops.engines.figures import collect, exposition
+from mainstay.ops.supervise import status
+from mainstay.ops.supervise.supervised import State, Supervised
+
+if TYPE_CHECKING:
+    from mainstay.ops.supervise.system import System
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class MetricsServer:
+    """Answers every GET with the metrics, from `open` to `close`."""
+
+    def __init__(self, system: System) -> None:
+        self._system = system
+        self._server: asyncio.Server | None = None
+
+    async def open(self, address: Address) -> None:
+        self._server = await asyncio.start_server(self._answer, address.host, address.port)
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+
+    async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(
+            OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError
+        ):
+            await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 2.0)
+            body = (text(self._system) + await self._figures()).encode()
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: {CONTENT_TYPE}\r\nContent-Length: {len(body)}\r\n"
+            writer.write(head.encode() + b"Connection: close\r\n\r\n" + body)
+            await writer.drain()
+        writer.close()
+
+    async def _figures(self) -> str:
+        if not self._system.assembled:
+            return ""
+        return exposition(await collect(self._system.assembly.measured))
+
+
+def text(system: System) -> str:
+    """The exposition; label sets are bounded by the processes of the topology."""
+    processes = system.processes
+    degraded = int(system.durability in ("degraded", "blocked"))
+    lines = [
+        "# HELP mainstay_process_up Whether the process is ready.",
+        "# TYPE mainstay_process_up gauge",
+        *(f"mainstay_process_up{labels(p)} {int(p.state is State.READY)}" for p in processes),
+        "# HELP mainstay_process_restarts_total Unplanned and planned restarts of the process.",
+        "# TYPE mainstay_process_restarts_total counter",
+        *(f"mainstay_process_restarts_total{labels(p)} {p.restarts}" for p in processes),
+        "# HELP mainstay_process_memory_bytes Proportional set size of the process and what it started.",
+        "# TYPE mainstay_process_memory_bytes gauge",
+        *(f"mainstay_process_memory_bytes{labels(p)} {status.size(p)}" for p in processes),
+        "# HELP mainstay_durability_degraded Whether writes lack, or wait for, their standby.",
+        "# TYPE mainstay_durability_degraded gauge",
+        f"mainstay_durability_degraded {degraded}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def labels(process: Supervised) -> str:
+    return f'{{process="{process.name}",kind="{process.unit.kind}",service="{process.unit.service}"}}'

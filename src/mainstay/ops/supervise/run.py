@@ -1,0 +1,134 @@
+"""
+The life of a supervisor process: claim, start, stay, stop, whatever ends it.
+
+The first SIGINT, SIGTERM or SIGHUP asks for an orderly stop, also in the middle of a
+start; the second kills every group at once. Whichever way it ends, nothing that was
+started is left running.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable
+from dataclasses import asdict
+
+from mainstay.base.errors import InvalidInput, MainstayError, OperationFailed
+from mainstay.ops.supervise.child import end_adopted
+from mainstay.ops.supervise.journal import Journal
+from mainstay.ops.supervise.state import StateFolder
+from mainstay.ops.supervise.system import System
+from mainstay.ops.topology.values import Topology
+
+STATE_FOLDER = ".mainstay"
+FAILURE = "failure"
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def state_folder(topology: Topology) -> StateFolder:
+    return StateFolder(topology.folder / STATE_FOLDER, topology.name)
+
+
+def run(topology: Topology, watch: Callable[[System], contextlib.AbstractContextManager[None]]) -> None:
+    """
+    Run the system until it is told to stop.
+
+    ``watch`` is entered before the first step and left after the last; it shows a person what happens.
+
+    Raises:
+        MainstayError: The start failed. Everything is stopped, and the reason is kept for `mainstay wait`.
+    """
+    state = state_folder(topology)
+    state.claim()
+    state.save(FAILURE, {})
+    asyncio.run(_live(topology, state, watch))
+
+
+async def _live(
+    topology: Topology, state: StateFolder, watch: Callable[[System], contextlib.AbstractContextManager[None]]
+) -> None:
+    system = System(topology, state, Journal(state.events))
+    reason = _listen_to_signals(system)
+    with watch(system):
+        try:
+            started = await _start(system)
+            if started:
+                await system.wanted_down.wait()
+        except (MainstayError, OSError) as error:
+            _keep(state, error)
+            await system.stop("the start failed")
+            await end_adopted()
+            raise
+        except BaseException:
+            await system.stop("an error of the supervisor itself")
+            raise
+        await system.stop(reason() or "mainstay down")
+        await end_adopted()
+
+
+async def _start(system: System) -> bool:
+    """Start, unless a stop is asked for before that is done; says whether it is up."""
+    starting = asyncio.create_task(system.start())
+    leaving = asyncio.create_task(system.wanted_down.wait())
+    try:
+        await asyncio.wait({starting, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            await starting
+            return True
+        return False
+    finally:
+        for task in (starting, leaving):
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError, MainstayError, OSError):
+            await starting
+
+
+def _listen_to_signals(system: System) -> Callable[[], str]:
+    received: list[str] = []
+
+    def on_signal(number: signal.Signals) -> None:
+        received.append(number.name)
+        if len(received) > 1:
+            system.kill_all()
+        system.wanted_down.set()
+
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        # Started under nohup, it is meant to outlive its terminal.
+        if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, on_signal, number)
+    return lambda: f"received {received[0]}" if received else ""
+
+
+def _keep(state: StateFolder, error: MainstayError | OSError) -> None:
+    """Leave the reason where `wait` and `up --detach` find it."""
+    with contextlib.suppress(OperationFailed):
+        state.save(FAILURE, describe(error))
+
+
+def describe(error: BaseException) -> dict[str, object]:
+    """An error as a plain record: what the command line prints with ``--json``."""
+    if isinstance(error, InvalidInput):
+        first = error.problems[0]
+        return {
+            "id": first.id,
+            "what": "the file is wrong",
+            "hint": first.hint,
+            "details": str(error).splitlines(),
+            "exit_code": error.exit_code,
+        }
+    if isinstance(error, OperationFailed):
+        return asdict(error)
+    return {"id": "supervisor.error", "what": str(error), "hint": "", "details": [], "exit_code": 2}
+
+
+def last_failure(state: StateFolder) -> OperationFailed | None:
+    """Why the latest start failed, if it did."""
+    told = state.load_if_whole(FAILURE)
+    if not told:
+        return None
+    details = tuple(str(line) for line in told.get("details", ()))
+    return OperationFailed(
+        str(told["id"]), str(told["what"]), str(told["hint"]), int(told["exit_code"]), details
+    )

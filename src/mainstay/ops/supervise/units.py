@@ -1,0 +1,167 @@
+"""What can be supervised: an engine's node, a web replica, a process without an address."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mainstay.base import wire
+from mainstay.ops.engines.engine import Address, Engine, Launch, Probe
+from mainstay.ops.supervise.environment import Surroundings, for_process, interpreter
+from mainstay.ops.topology.values import Kind, Service
+
+PROBE_TIMEOUT = 0.4
+
+
+@dataclass
+class EngineUnit:
+    """An engine's node."""
+
+    engine: Engine
+    kind: str
+    service: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.engine.node.name
+
+    async def prepare(self) -> None:
+        await self.engine.prepare()
+
+    def launch(self) -> Launch:
+        return self.engine.launch()
+
+    async def probe(self) -> Probe:
+        return await self.engine.probe()
+
+    def strays(self) -> list[int]:
+        return []
+
+
+@dataclass
+class WebReplica:
+    """One server process of a service, asked over HTTP on its own address."""
+
+    name: str
+    declared: Service
+    around: Callable[[], Surroundings]
+    take_port: Callable[[], Address]
+    generation: int = 1
+    kind: str = "web"
+    address: Address = field(default_factory=lambda: Address("127.0.0.1", 0))
+
+    @property
+    def service(self) -> str:
+        return self.declared.name
+
+    @property
+    def backend(self) -> str:
+        """The name under which the edge knows this very process; unlike ``name`` never used twice."""
+        return f"{self.name}.g{self.generation}"
+
+    async def prepare(self) -> None:
+        self.address = self.take_port()
+
+    def launch(self) -> Launch:
+        timeouts = self.around().topology.timeouts
+        return Launch(
+            argv=(interpreter(self.declared), "-m", wire.SERVE_MODULE),
+            cwd=self.declared.root,
+            env=with_path(
+                self.declared, for_process(self.around(), self.declared, self.kind, self.name, self.address)
+            ),
+            stop_timeout=timeouts.stop,
+        )
+
+    async def probe(self) -> Probe:
+        try:
+            status = await asyncio.wait_for(http_status(self.address, wire.READY_PATH), PROBE_TIMEOUT)
+        except ConnectionRefusedError:
+            return Probe(False, "not listening yet", answered=False)
+        except (OSError, TimeoutError, ValueError) as error:
+            return Probe(False, f"no answer on {self.address}: {type(error).__name__}", answered=False)
+        return Probe(status == 200, f"{wire.READY_PATH} answered {status}")
+
+    def strays(self) -> list[int]:
+        return []
+
+
+@dataclass
+class BackgroundProcess:
+    """
+    A worker, relay, beat or other process that listens nowhere.
+
+    Ready once it has run for a second: there is nothing to ask it yet.
+    """
+
+    name: str
+    declared: Service
+    declared_kind: Kind
+    around: Callable[[], Surroundings]
+    _started: float = 0.0
+
+    @property
+    def service(self) -> str:
+        return self.declared.name
+
+    @property
+    def kind(self) -> str:
+        return self.declared_kind.name
+
+    async def prepare(self) -> None:
+        self._started = time.monotonic()
+
+    def launch(self) -> Launch:
+        return Launch(
+            argv=self.declared_kind.command or built_in_command(self.declared, self.kind),
+            cwd=self.declared.root,
+            env=with_path(self.declared, for_process(self.around(), self.declared, self.kind, self.name)),
+            stop_timeout=self.around().topology.timeouts.stop,
+        )
+
+    async def probe(self) -> Probe:
+        settled = time.monotonic() - self._started > 1.0
+        return Probe(settled, "" if settled else "just started")
+
+    def strays(self) -> list[int]:
+        return []
+
+
+def built_in_command(service: Service, kind: str) -> tuple[str, ...]:
+    """The program of a kind that needs no command: the worker of Django's Tasks framework."""
+    arguments = {"worker": ("db_worker", "--queue-name", "*", "--interval", "0.5")}[kind]
+    return (interpreter(service), str(service.manage), *arguments)
+
+
+def manage_command(service: Service, arguments: tuple[str, ...]) -> tuple[str, ...]:
+    return (interpreter(service), str(service.manage), *arguments)
+
+
+def with_path(service: Service, env: dict[str, str]) -> dict[str, str]:
+    """The same variables with the interpreter's own folder first on PATH, so that its scripts are found."""
+    folder = str(Path(interpreter(service)).parent)
+    return env | {"PATH": os.pathsep.join((folder, os.environ.get("PATH", os.defpath)))}
+
+
+async def http_status(address: Address, path: str) -> int:
+    """
+    The status code of one GET; the shortest client that will do, because it runs several times a second.
+
+    Raises:
+        OSError, ValueError: No connection, or no HTTP came back.
+    """
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    try:
+        writer.write(f"GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode())
+        line = await reader.readline()
+        return int(line.split(b" ", 2)[1]) if line.startswith(b"HTTP/1.") else _no_http(line)
+    finally:
+        writer.transport.abort()
+
+
+def _no_http(line: bytes) -> int:
+    raise ValueError(f"no HTTP answer ({line[:40]!r})")

@@ -1,0 +1,137 @@
+"""What can be wrong between services, engines and limits: clashes and sums."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+
+from mainstay.base.shapes import describe
+from mainstay.base.units import duration_text
+from mainstay.ops.topology.arithmetic import broken_links, budget
+from mainstay.ops.topology.case import Case
+from mainstay.ops.topology.resolve import ENGINES_BY_NAME, ENGINES_BY_NEED
+from mainstay.ops.topology.values import AUTOMATIC, Topology
+
+RESERVED_SERVICES = frozenset(
+    {*ENGINES_BY_NEED, *ENGINES_BY_NAME, "edge", "haproxy", "nginx", "redis", "mainstay"}
+)
+"""Names of engine processes; a service of that name could not be told apart."""
+
+RESERVED_DATABASES = frozenset({"postgres", "template0", "template1"})
+
+
+def check_system(case: Case) -> None:
+    """Report everything that is wrong between the parts of a system."""
+    for judge in CHECKS:
+        judge(case)
+
+
+def _names(case: Case) -> None:
+    databases = defaultdict(list)
+    for service in case.topology.services:
+        databases[service.database].append(service.name)
+        if service.name in RESERVED_SERVICES or service.database in RESERVED_DATABASES:
+            expected = "a name that is not an engine's"
+            case.report("reserved-name", f"service.{service.name}", expected, repr(service.name))
+    for same in databases.values():
+        for name in same[1:]:
+            found = f"{name!r} beside {same[0]!r}"
+            case.report("name-clash", f"service.{name}", "names that differ in more than - and _", found)
+
+
+def _routes(case: Case) -> None:
+    owners: dict[str, str] = {}
+    for service in case.topology.services:
+        for index, route in enumerate(service.routes):
+            owner = owners.setdefault(route, service.name)
+            if owner != service.name:
+                path = f"service.{service.name}.routes[{index}]"
+                found = f"{describe(route)}, as in service.{owner}"
+                case.report("route-clash", path, "a prefix that no other service has", found)
+    if not owners and case.topology.services:
+        path = f"service.{case.topology.services[0].name}.routes"
+        rests_on = [f"service.{service.name}.routes" for service in case.topology.services]
+        expected = "at least one service with routes"
+        case.report("no-route", path, expected, "none", 'such as routes = ["/"]', rests_on=rests_on)
+
+
+def _ports(case: Case) -> None:
+    owners: dict[int, str] = {}
+    for path, port in _stated_ports(case.topology):
+        owner = owners.setdefault(port, path)
+        if owner != path:
+            found = f"{port}, as in {owner}"
+            case.report("port-clash", path, "a port of its own", found, "0 chooses a free port")
+
+
+def _stated_ports(topology: Topology) -> Iterator[tuple[str, int]]:
+    yield "edge.port", topology.edge.port
+    for name in (*ENGINES_BY_NEED, *ENGINES_BY_NAME):
+        port = getattr(getattr(topology.engines, name), "port", AUTOMATIC)
+        if port != AUTOMATIC:
+            yield f"engine.{name}.port", port
+
+
+def _edge_caps(case: Case) -> None:
+    edge = case.topology.edge
+    if edge.connections_per_source > edge.max_connections:
+        expected = f"at most edge.max_connections = {edge.max_connections}"
+        case.report("arithmetic", "edge.connections_per_source", expected, str(edge.connections_per_source))
+
+
+def _durability(case: Case) -> None:
+    postgres = case.topology.engines.postgres
+    if postgres is None or postgres.standbys:
+        return
+    strict = postgres.durability == "strict"
+    for key, wanted in {"synchronous = true": postgres.synchronous, 'durability = "strict"': strict}.items():
+        if wanted:
+            path, found = f"engine.postgres.{key.split()[0]}", f"{key} with standbys = 0"
+            hint, rests_on = "no commit could ever be acknowledged", ["engine.postgres.standbys"]
+            case.report("no-standby", path, "a standby to wait for", found, hint, rests_on=rests_on)
+
+
+def _alertmanager(case: Case) -> None:
+    engines = case.topology.engines
+    if engines.alertmanager and not engines.prometheus:
+        expected, hint = "[engine.prometheus] beside it", "Prometheus is what raises alerts"
+        case.report("prometheus-missing", "engine.alertmanager", expected, "none", hint)
+
+
+def _capacity(case: Case) -> None:
+    sums = budget(case.topology)
+    if sums is None or sums.fits:
+        return
+    keys = ("replicas", "processes", "pool", "needs")
+    rests_on = [f"service.{service.name}.{key}" for service in case.topology.services for key in keys]
+    hint = f"lower pools or replicas, or set max_connections to at least {sums.used + sums.reserved}"
+    expected = (
+        f"at most {sums.max_connections} − {sums.reserved} reserved = {sums.offered} connections, "
+        "also during a rolling update"
+    )
+    products = (f"{share.service}.{share.kind} {share.product}" for share in sums.shares)
+    found = f"{' + '.join(products)} = {sums.used}"
+    rests_on.append("engine.postgres.reserved_connections")
+    path = "engine.postgres.max_connections"
+    case.report("too-many-connections", path, expected, found, hint, rests_on=rests_on)
+
+
+def _timeouts(case: Case) -> None:
+    timeouts = case.topology.timeouts
+    for outer, inner in broken_links(timeouts):
+        longer, shorter = (duration_text(getattr(timeouts, name)) for name in (outer, inner))
+        path = f"timeouts.{outer}"
+        found = f"{outer} {longer}, {inner} {shorter}"
+        case.report("timeouts-nest", path, f"{outer} > {inner}", found, rests_on=[f"timeouts.{inner}"])
+
+
+CHECKS: tuple[Callable[[Case], None], ...] = (
+    _names,
+    _routes,
+    _ports,
+    _edge_caps,
+    _durability,
+    _alertmanager,
+    _capacity,
+    _timeouts,
+)

@@ -1,0 +1,1 @@
+"""WebSockets: which channel layer a service uses."""

@@ -1,0 +1,93 @@
+"""What people are told to type exists: make targets, verbs, options, keys, error ids, files."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from mainstay.base.schema import read
+from mainstay.cli.app import app
+from mainstay.ops.topology.declaration import Declaration
+from scripts.reference import errors
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")),
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+PIPELINES = [ROOT / ".ci/run", ROOT / "Jenkinsfile", ROOT / ".github/workflows/ci.yml"]
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+COMMAND = re.compile(r"(?<![\w.-])(?<!from )mainstay (?:--file \S+ )?([a-z]+)((?: +--?[a-z][\w-]*)*)")
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def commands() -> dict[str, Any]:
+    group: Any = typer.main.get_command(app)
+    return dict(group.commands)
+
+
+def code(page: Path) -> str:
+    """Everything on a page that is set as code."""
+    text = page.read_text()
+    blocks = [match[2] for match in FENCE.finditer(text)]
+    return "\n".join(blocks + re.findall(r"`([^`\n]+)`", FENCE.sub("", text)))
+
+
+@pytest.mark.parametrize("path", [*PAGES, *PIPELINES], ids=name)
+def test_make_targets_exist(path: Path) -> None:
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    text = code(path) if path in PAGES else re.sub(r"^\s*(#|//).*", "", path.read_text(), flags=re.MULTILINE)
+    named = re.findall(r"(?:^|[\s`'])make ([a-z]+)\b", text, re.MULTILINE)
+
+    assert set(named) <= targets
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_verbs_and_their_options_exist(page: Path) -> None:
+    known = commands()
+    for verb, options in COMMAND.findall(code(page)):
+        assert verb in known, verb
+        spelled = {spelling for parameter in known[verb].params for spelling in parameter.opts}
+        assert set(options.split()) <= spelled | {"--help"}, (verb, options)
+
+
+def declarations() -> list[Any]:
+    found = []
+    for page in PAGES:
+        for language, text in FENCE.findall(page.read_text()):
+            if language == "toml":
+                found.append(pytest.param(text, id=f"{name(page)}:{text.splitlines()[0]}"))
+    return found
+
+
+@pytest.mark.parametrize("text", declarations())
+def test_every_example_of_the_file_can_be_read(text: str) -> None:
+    """Excerpts may leave tables out, so only what is written is judged."""
+    content = tomllib.loads(text)
+    content = content.get("tool", {}).get("mainstay", content)
+    reading = read(Declaration, content, where="example", area="topology")
+    problems = [problem for problem in reading.problems if problem.id != "topology.missing-key"]
+
+    assert problems == []
+
+
+def test_troubleshooting_speaks_of_ids_that_exist() -> None:
+    headings = re.findall(r"^## `(.+?)`", (ROOT / "docs/troubleshooting.md").read_text(), re.MULTILINE)
+
+    assert headings
+    assert set(headings) <= set(errors.found())
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_files_named_in_architecture_and_readme_exist(page: Path) -> None:
+    named = re.findall(r"`((?:src|tests|scripts|docs|bench|boxoffice)/[\w./-]+)`", page.read_text())
+
+    assert [each for each in named if not (ROOT / each).exists()] == []

@@ -1,0 +1,110 @@
+import asyncio
+import logging
+import os
+import time
+
+from django.db import connection, transaction
+from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from mainstay.db import reads_from_replica, replica_reads
+from mainstay.http import request_id
+from shop.models import Item
+
+logger = logging.getLogger(__name__)
+
+
+def hello(request):
+    logger.info("said hello")
+    return HttpResponse("hello")
+
+
+def slow(request, milliseconds):
+    time.sleep(milliseconds / 1000)
+    return HttpResponse("slow")
+
+
+async def async_slow(request, milliseconds):
+    await asyncio.sleep(milliseconds / 1000)
+    return HttpResponse("slow")
+
+
+def who(request):
+    forwarded = sorted(name for name in request.META if "FORWARDED" in name)
+    return JsonResponse(
+        {
+            "client": request.META["REMOTE_ADDR"],
+            "scheme": request.scheme,
+            "host": request.get_host(),
+            "request_id": request_id(),
+            "forwarded": forwarded,
+            "secrets": sorted(name for name in request.META if name in os.environ and "HTTP" not in name),
+        }
+    )
+
+
+@csrf_exempt
+def echo(request):
+    return HttpResponse(request.body)
+
+
+def boom(request):
+    raise RuntimeError("boom")
+
+
+def stream(request):
+    return StreamingHttpResponse(iter([b"one", b"two", b"three"]))
+
+
+def database(request, milliseconds):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_sleep(%s)", [milliseconds / 1000])
+    return HttpResponse("done")
+
+
+async def events(request):
+    """A stream that never ends by itself."""
+
+    async def pieces():
+        try:
+            while True:
+                yield b"data: tick\n\n"
+                await asyncio.sleep(0.05)
+        finally:
+            logger.info("stream closed")
+
+    return StreamingHttpResponse(pieces(), content_type="text/event-stream")
+
+
+@csrf_exempt
+def add(request, name):
+    Item.objects.create(name=name)
+    return HttpResponse("added", status=201)
+
+
+@csrf_exempt
+def add_atomic(request, name):
+    with transaction.atomic():
+        Item.objects.create(name=name)
+    return HttpResponse("added", status=201)
+
+
+@replica_reads
+def items(request):
+    """The names, and whether a transaction on the primary still reads the primary."""
+    names = sorted(Item.objects.values_list("name", flat=True))
+    with transaction.atomic():
+        inside = sorted(Item.objects.values_list("name", flat=True))
+    return JsonResponse({"names": names, "in_transaction": inside})
+
+
+@replica_reads
+async def async_items(request):
+    return JsonResponse({"names": sorted([item.name async for item in Item.objects.all()])})
+
+
+def primary_items(request):
+    first = sorted(Item.objects.values_list("name", flat=True))
+    with reads_from_replica():
+        second = sorted(Item.objects.values_list("name", flat=True))
+    return JsonResponse({"names": first, "inside": second})

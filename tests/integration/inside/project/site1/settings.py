@@ -1,0 +1,35 @@
+"""A small project on Mainstay's settings builders."""
+
+import os
+from pathlib import Path
+
+from mainstay import settings as mainstay
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+SECRET_KEY = mainstay.secret_key()
+ALLOWED_HOSTS = ["*"]
+INSTALLED_APPS = [
+    *mainstay.installed_apps(),
+    "django.contrib.contenttypes",
+    "django.contrib.auth",
+    "django.contrib.staticfiles",
+    "shop",
+]
+MIDDLEWARE = [*mainstay.MIDDLEWARE, "django.middleware.common.CommonMiddleware"]
+if os.environ.get("SHOP_COUNTS"):
+    MIDDLEWARE += ["shop.middleware.counts_items"]
+ROOT_URLCONF = "site1.urls"
+DATABASES = mainstay.databases(BASE_DIR)
+DATABASE_ROUTERS = mainstay.DATABASE_ROUTERS
+CACHES = mainstay.caches()
+TASKS = mainstay.tasks()
+CHANNEL_LAYERS = mainstay.channel_layers()
+LOGGING = mainstay.logging()
+mainstay.sentry()
+STORAGES = mainstay.storages()
+STATIC_ROOT = mainstay.static_root(BASE_DIR)
+STATIC_URL = "/static/"
+USE_TZ = True
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]

@@ -1,0 +1,19 @@
+from django.urls import path
+from shop import views
+
+urlpatterns = [
+    path("", views.hello, name="hello"),
+    path("slow/<int:milliseconds>/", views.slow, name="slow"),
+    path("async-slow/<int:milliseconds>/", views.async_slow, name="async-slow"),
+    path("who/", views.who, name="who"),
+    path("echo/", views.echo, name="echo"),
+    path("events/", views.events, name="events"),
+    path("add/<str:name>/", views.add),
+    path("add-atomic/<str:name>/", views.add_atomic),
+    path("items/", views.items),
+    path("async-items/", views.async_items),
+    path("primary-items/", views.primary_items),
+    path("boom/", views.boom, name="boom"),
+    path("stream/", views.stream, name="stream"),
+    path("database/<int:milliseconds>/", views.database, name="database"),
+]

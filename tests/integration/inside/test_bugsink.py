@@ -1,0 +1,58 @@
+"""Error reports end to end: a real replica reports to a real Sentry-compatible server, which stores them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.inside.bugsink import ENVIRONMENT, Bugsink
+from tests.integration.inside.replica import Replica
+
+pytestmark = pytest.mark.timeout(180)
+
+SESSION = "https://app.logrocket.com/acme/shop/s/5-abc/0"
+
+
+@pytest.fixture(scope="module")
+def bugsink(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Iterator[Bugsink]:
+    if not (ENVIRONMENT / "ready").exists():
+        message = "Bugsink is not installed; type: make .venv-bugsink/ready"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    folder: Path = tmp_path_factory.mktemp("bugsink")
+    running = Bugsink(folder, free_port())
+    yield running
+    running.end()
+
+
+@pytest.mark.parametrize("interface", ["asgi", "wsgi"])
+def test_an_error_is_stored_with_what_connects_it_to_everything_else(
+    bugsink: Bugsink, start: Callable[..., Replica], interface: str
+) -> None:
+    before = len(bugsink.events())
+    replica = start(interface, SENTRY_DSN=bugsink.dsn, MAINSTAY_SYSTEM="boxoffice")
+    answer = replica.get("/boom/", headers={"X-LogRocket-URL": SESSION})
+
+    assert answer.status == 500
+    event = bugsink.wait_for_events(before + 1)[-1]
+    assert event["release"] == "r1"
+    assert event["environment"] == "boxoffice"
+    assert event["server_name"] == "shop.web.1"
+    assert event["tags"]["service"] == "shop"
+    assert event["tags"]["request_id"] == answer.headers["x-request-id"]
+    assert event["contexts"]["logrocket"] == {"session_url": SESSION}
+    frames = event["exception"]["values"][-1]["stacktrace"]["frames"]
+    assert frames[-1]["function"] == "boom"
+
+
+def test_a_receiver_that_is_gone_costs_no_answer(
+    start: Callable[..., Replica], free_port: Callable[[], int]
+) -> None:
+    replica = start("asgi", SENTRY_DSN=f"http://key@127.0.0.1:{free_port()}/1")
+
+    assert [replica.get("/boom/", timeout=5).status for _ in range(5)] == [500] * 5
+    assert replica.get("/").status == 200

@@ -1,0 +1,200 @@
+"""SIGTERM: nothing that was taken is lost, and the process ends by itself with 0."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from http.client import HTTPException
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+from tests.integration.inside.replica import Replica
+
+Start = Callable[..., Replica]
+
+both = pytest.mark.parametrize("interface", ["asgi", "wsgi"])
+
+
+@both
+def test_requests_in_flight_are_finished(start: Start, interface: str) -> None:
+    replica = start(interface)
+    with ThreadPoolExecutor(4) as pool:
+        taken = [pool.submit(replica.get, "/slow/1500/") for _ in range(4)]
+        _wait_for_in_flight(replica, 4)
+        replica.terminate()
+        answers = [each.result() for each in taken]
+    assert [answer.status for answer in answers] == [200] * 4
+    assert {answer.headers.get("connection") for answer in answers} == {"close"}
+    assert replica.wait(5) == 0
+
+
+@both
+def test_readiness_ends_at_once_but_liveness_stays(start: Start, interface: str) -> None:
+    replica = start(interface)
+    with ThreadPoolExecutor(1) as pool:
+        taken = pool.submit(replica.get, "/slow/800/")
+        _wait_for_in_flight(replica, 1)
+        replica.terminate()
+        time.sleep(0.05)
+        ready = replica.get("/readyz", timeout=1)
+        assert (ready.status, ready.json()["status"]) == (503, "draining")
+        assert replica.get("/livez", timeout=1).status == 200
+        assert taken.result().status == 200
+    assert replica.wait(5) == 0
+
+
+@both
+def test_every_request_is_answered_or_refused_never_cut(start: Start, interface: str) -> None:
+    """Clients go on as if nothing were: each connection is answered in full or not accepted."""
+    replica = start(interface)
+    outcomes: list[str] = []
+    stop = threading.Event()
+
+    def client() -> None:
+        while not stop.is_set():
+            try:
+                outcomes.append(str(replica.get("/slow/20/").status))
+            except ConnectionRefusedError:
+                outcomes.append("refused")
+                return
+            except OSError as error:
+                outcomes.append(type(error).__name__)
+
+    threads = [threading.Thread(target=client) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    time.sleep(0.5)
+    replica.terminate()
+    code = replica.wait()
+    stop.set()
+    for thread in threads:
+        thread.join()
+    assert code == 0
+    assert set(outcomes) <= {"200", "refused", "ConnectionResetError"}
+    resets = outcomes.count("ConnectionResetError")
+    assert resets <= len(threads), "only a connection that was never accepted may be reset"
+    assert outcomes.count("200") > 20
+
+
+@both
+def test_idle_process_leaves_quickly(start: Start, interface: str) -> None:
+    replica = start(interface)
+    began = time.monotonic()
+    replica.terminate()
+    assert replica.wait() == 0
+    assert time.monotonic() - began < 5
+
+
+@both
+def test_drain_has_an_end_even_for_a_blocked_thread(start: Start, interface: str) -> None:
+    replica = start(interface, MAINSTAY_DRAIN_TIMEOUT="1")
+    with ThreadPoolExecutor(1) as pool:
+        taken = pool.submit(replica.get, "/slow/20000/", timeout=8)
+        _wait_for_in_flight(replica, 1)
+        began = time.monotonic()
+        replica.terminate()
+        assert replica.wait(6) == 1
+        assert 1 < time.monotonic() - began < 6
+        assert isinstance(taken.exception(), OSError | HTTPException)
+    assert replica.lines("mainstay.http")[-1]["in_flight"] == 1
+
+
+@both
+def test_a_second_signal_cuts_at_once(start: Start, interface: str) -> None:
+    replica = start(interface, MAINSTAY_DRAIN_TIMEOUT="30")
+    with ThreadPoolExecutor(1) as pool:
+        taken = pool.submit(replica.get, "/slow/20000/", timeout=8)
+        _wait_for_in_flight(replica, 1)
+        replica.terminate()
+        time.sleep(0.2)
+        replica.terminate()
+        assert replica.wait(2) == 1
+        assert isinstance(taken.exception(), OSError | HTTPException)
+
+
+def test_websockets_are_told_to_come_back(start: Start) -> None:
+    replica = start("asgi")
+    with connect(f"ws://127.0.0.1:{replica.port}/ws/") as socket:
+        socket.send("hello")
+        assert socket.recv(2) == "hello"
+        replica.terminate()
+        with pytest.raises(ConnectionClosed) as closed:
+            socket.recv(5)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1012
+    assert replica.wait() == 0
+
+
+def test_event_streams_are_ended_properly(start: Start) -> None:
+    """One open seat map must not hold up a rolling update; the browser reconnects elsewhere."""
+    replica = start("asgi")
+    with ThreadPoolExecutor(1) as pool:
+        taken = pool.submit(replica.get, "/events/")
+        _wait_for_in_flight(replica, 1)
+        began = time.monotonic()
+        replica.terminate()
+        answer = taken.result()
+    assert answer.status == 200
+    assert answer.body.endswith(b"data: tick\n\n")
+    assert replica.wait() == 0
+    assert time.monotonic() - began < 8
+    assert replica.lines("shop.views")[-1]["event"] == "stream closed"
+
+
+def test_websocket_has_an_access_line(start: Start) -> None:
+    replica = start("asgi")
+    with connect(
+        f"ws://127.0.0.1:{replica.port}/ws/", additional_headers={"X-Request-ID": "socket-0001"}
+    ) as socket:
+        socket.send("hello")
+        socket.recv(2)
+    (line,) = replica.wait_for_lines(1)
+    assert (line["method"], line["status"], line["request_id"]) == ("WEBSOCKET", 101, "socket-0001")
+
+
+def test_new_websocket_is_refused_while_draining(start: Start) -> None:
+    replica = start("asgi")
+    with ThreadPoolExecutor(1) as pool:
+        taken = pool.submit(replica.get, "/slow/600/")
+        _wait_for_in_flight(replica, 1)
+        replica.terminate()
+        time.sleep(0.05)
+        with pytest.raises(Exception, match="HTTP 503"), connect(f"ws://127.0.0.1:{replica.port}/ws/"):
+            pass
+        taken.result()
+
+
+@both
+def test_a_replica_is_one_process(start: Start, interface: str) -> None:
+    """So kill -9 leaves nobody behind that goes on serving the port."""
+    replica = start(interface)
+    replica.get("/")
+    assert _processes_of_session(replica.process.pid) == [replica.process.pid]
+    os.kill(replica.process.pid, signal.SIGKILL)
+    replica.process.wait(5)
+    with pytest.raises(ConnectionRefusedError):
+        replica.get("/livez")
+
+
+def _wait_for_in_flight(replica: Replica, count: int) -> None:
+    deadline = time.monotonic() + 5
+    wanted = f"mainstay_http_requests_in_flight {count}.0"
+    while wanted not in replica.get("/metrics").body.decode():
+        assert time.monotonic() < deadline, "the requests never arrived"
+        time.sleep(0.02)
+
+
+def _processes_of_session(leader: int) -> list[int]:
+    found = []
+    for name in os.listdir("/proc"):  # noqa: PTH208 - /proc is no folder of ours
+        with suppress(ValueError, ProcessLookupError):
+            if os.getsid(int(name)) == leader:
+                found.append(int(name))
+    return found

@@ -1,0 +1,81 @@
+"""Error reports of a real replica, as they arrive at a receiver over HTTP."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from tests.integration.inside.replica import Replica
+
+SESSION = "https://app.logrocket.com/acme/shop/s/5-abc/0"
+
+
+class Receiver(ThreadingHTTPServer):
+    """Takes envelopes as a Sentry server does and keeps their events."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.events: list[dict[str, Any]] = []
+
+    @property
+    def dsn(self) -> str:
+        return f"http://key@127.0.0.1:{self.server_address[1]}/1"
+
+    def wait_for_event(self) -> dict[str, Any]:
+        deadline = time.monotonic() + 10
+        while not self.events:
+            assert time.monotonic() < deadline, "no report arrived"
+            time.sleep(0.02)
+        return self.events[0]
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if self.headers.get("Content-Encoding") == "gzip":
+            body = gzip.decompress(body)
+        lines = [json.loads(line) for line in body.splitlines() if line.startswith(b"{")]
+        self.server.events += [line for line in lines if "exception" in line]
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    server = Receiver()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("interface", ["asgi", "wsgi"])
+def test_broken_view_is_reported_with_its_request_and_browser_session(
+    start: Callable[..., Replica], receiver: Receiver, interface: str
+) -> None:
+    replica = start(interface, SENTRY_DSN=receiver.dsn, MAINSTAY_SYSTEM="boxoffice")
+    replica.get(
+        "/boom/", {"X-Request-ID": "abcd-1234", "X-LogRocket-URL": SESSION, "Authorization": "Bearer s3cret"}
+    )
+    event = receiver.wait_for_event()
+    assert event["exception"]["values"][-1]["value"] == "boom"
+    assert (event["release"], event["environment"]) == ("r1", "boxoffice")
+    assert event["tags"]["request_id"] == "abcd-1234"
+    assert event["contexts"]["logrocket"] == {"session_url": SESSION}
+    assert "s3cret" not in json.dumps(event)

@@ -1,0 +1,1 @@
+"""Whole systems on real engines, under load and fault."""

@@ -1,0 +1,107 @@
+"""A system that names Prometheus, Alertmanager and Memcached runs them, and they see all of it."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.system.running import Running, plain_project
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
+
+ENGINES = """
+[engine.prometheus]
+scrape_interval = 1
+[engine.alertmanager]
+"""
+
+
+@pytest.fixture(scope="module")
+def watched(
+    tmp_path_factory: pytest.TempPathFactory, require_program: Callable[[str], Path]
+) -> Iterator[Running]:
+    for program in ("prometheus", "alertmanager", "memcached"):
+        require_program(program)
+    needs = 'needs = ["postgres", "valkey", "memcached", "nats"]'
+    running = plain_project(tmp_path_factory.mktemp("watched") / "watched", service=needs + ENGINES)
+    settings = running.folder / "shop" / "settings.py"
+    settings.write_text(settings.read_text() + "CACHES = mainstay.caches()\n")
+    try:
+        running.up()
+        yield running
+    finally:
+        running.end()
+
+
+def ask(running: Running, path: str, **parameters: str) -> Any:
+    address = running.process("prometheus.1")["address"]
+    url = f"http://{address}/api/v1/{path}?{urllib.parse.urlencode(parameters)}"
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        return json.load(answer)["data"]
+
+
+def until(running: Running, query: str, true: Callable[[list[Any]], bool], limit: float = 40.0) -> list[Any]:
+    """Ask until the result is as wanted; a fresh Prometheus waits some seconds before it scrapes."""
+    deadline = time.monotonic() + limit
+    while True:
+        result: list[Any] = ask(running, "query", query=query)["result"]
+        if true(result):
+            return result
+        assert time.monotonic() < deadline, f"{query}: {result}"
+        time.sleep(0.5)
+
+
+def test_every_replica_and_the_supervisor_are_scraped(watched: Running) -> None:
+    result = until(
+        watched, "up", lambda found: len(found) >= 4 and all(each["value"][1] == "1" for each in found)
+    )
+
+    scraped = {(each["metric"]["job"], each["metric"].get("process", "")) for each in result}
+    assert {("replica", "web.web.1"), ("replica", "web.web.2")} <= scraped
+    assert {"supervisor", "edge"} <= {job for job, _ in scraped}
+
+
+def test_requests_and_processes_are_counted(watched: Running) -> None:
+    for _ in range(20):
+        urllib.request.urlopen(watched.url + "/", timeout=10).close()
+    counted = "sum(django_http_responses_total_by_status_view_method_total)"
+    until(watched, counted, lambda found: bool(found) and float(found[0]["value"][1]) >= 20)
+    result = until(watched, "mainstay_process_up == 1", lambda found: len(found) >= 8)
+    names = {each["metric"]["process"] for each in result}
+    assert {"postgres.1", "postgres.2", "valkey.1", "memcached.1", "nats.1", "edge.1"} <= names
+
+
+def test_what_is_scraped_follows_scale(watched: Running) -> None:
+    watched.mainstay("scale", "web=3")
+    new = 'up{process="web.web.3"} == 1'
+    try:
+        until(watched, new, lambda found: len(found) == 1)
+    finally:
+        watched.mainstay("scale", "web=2")
+    until(watched, new, lambda found: found == [])
+
+
+def test_the_rules_are_loaded_and_reach_alertmanager(watched: Running) -> None:
+    rules = [rule["name"] for group in ask(watched, "rules")["groups"] for rule in group["rules"]]
+    assert len(rules) >= 3
+    deadline = time.monotonic() + 30
+    while not ask(watched, "alertmanagers")["activeAlertmanagers"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
+def test_both_caches_work_through_djangos_own_interface(watched: Running) -> None:
+    code = (
+        "from django.core.cache import caches\n"
+        "for name in ('default', 'memcached'):\n"
+        "    caches[name].set('seat', 'B7', 30); print(name, caches[name].get('seat'))"
+    )
+    done = watched.mainstay("manage", "web", "shell", "--verbosity", "0", "--command", code)
+    assert done.stdout.split() == ["default", "B7", "memcached", "B7"]

@@ -1,0 +1,69 @@
+"""Options before the verb, help, and how every error leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import mainstay as package
+from mainstay.cli import app as program
+from mainstay.cli import inspect
+
+from .conftest import Ended
+
+Mainstay = Callable[..., Ended]
+VERBS = [
+    *("init", "plan", "schema", "up", "down", "wait"),
+    *("restart", "scale", "rollout", "manage", "status", "logs", "events"),
+]
+
+
+def test_the_version_is_told(mainstay: Mainstay) -> None:
+    shown = mainstay("--version")
+    assert (shown.code, shown.out) == (0, f"mainstay {package.__version__}\n")
+
+
+def test_help_lists_every_verb(mainstay: Mainstay) -> None:
+    shown = mainstay("--help")
+    assert shown.code == 0
+    assert [verb for verb in VERBS if f" {verb} " not in shown.out] == []
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "manage"])
+def test_every_verb_explains_itself(mainstay: Mainstay, verb: str) -> None:
+    shown = mainstay(verb, "--help")
+    assert shown.code == 0
+    assert "Usage" in shown.out
+
+
+def test_a_verb_that_is_none_is_exit_code_2(mainstay: Mainstay) -> None:
+    assert mainstay("strat").code == 2
+
+
+def test_a_file_can_be_named_before_the_verb(mainstay: Mainstay, project: Path, tmp_path: Path) -> None:
+    assert "system.not-running" in mainstay("--file", str(project), "status").err
+    shown = mainstay("--file", str(project / "missing.toml"), "status")
+    assert shown.code == 2
+    assert "missing.toml" in shown.err
+
+
+def test_a_person_who_interrupts_gets_the_shells_own_code(
+    mainstay: Mainstay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(inspect.target, "ask", interrupt)
+    assert mainstay("status").code == 130
+
+
+def test_errors_are_not_read_as_markup(mainstay: Mainstay, project: Path) -> None:
+    (project / "mainstay.toml").write_text('[service.web]\nroot = "web"\n"[red]key[/red]" = 1\n')
+    assert "[red]key[/red]" in mainstay("plan").err
+
+
+def test_the_program_and_its_verbs_are_one_table() -> None:
+    names = {command.name or command.callback.__name__ for command in program.app.registered_commands}  # type: ignore[union-attr]
+    assert names == set(VERBS)

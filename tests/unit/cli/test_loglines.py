@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import json
+
+from mainstay.cli.loglines import readable
+
+ENTRY = {
+    "time": "2026-11-22T13:52:39.509Z",
+    "level": "info",
+    "logger": "mainstay.access",
+    "event": "request",
+    "service": "orders",
+    "replica": "orders.web.1",
+    "method": "POST",
+    "path": "/api/orders/",
+    "status": 201,
+    "duration_ms": 190.2,
+    "bytes": 337,
+}
+
+
+def test_an_access_line_reads_like_one() -> None:
+    assert readable(json.dumps(ENTRY)).split()[1:] == [
+        *("info", "request", "POST", "/api/orders/", "201", "190.2", "ms", "bytes=337")
+    ]
+
+
+def test_an_exception_keeps_its_lines() -> None:
+    told = readable(json.dumps({**ENTRY, "exception": "Traceback\n  boom"}))
+    assert told.splitlines()[1:] == ["Traceback", "  boom"]
+
+
+def test_what_others_wrote_stays_as_it_is() -> None:
+    for line in ("plain words", "{not json", '{"time": "yesterday"}', "{}", '["time"]'):
+        assert readable(line) == line

@@ -1,0 +1,117 @@
+"""What a process is told of the rest; pure, so the whole of it is compared."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mainstay.ops.engines.engine import Address
+from mainstay.ops.supervise.environment import Surroundings, for_process
+from mainstay.ops.topology.values import Topology
+
+SECRETS = {
+    "internal": "between us",
+    "django.catalog": "key of catalog",
+    "django.orders": "key of orders",
+    "postgres.catalog": "pw-catalog",
+    "postgres.orders": "pw-orders",
+}
+
+
+@pytest.fixture
+def around(topology: Topology) -> Surroundings:
+    return Surroundings(
+        topology=topology,
+        secrets=SECRETS,
+        postgres=(Address("127.0.0.1", 5001), Address("127.0.0.1", 5002)),
+        primary_endpoint=Address("127.0.0.1", 5000),
+        urls={"valkey": "redis://:secret@127.0.0.1:6000/0", "nats": "nats://u:p@127.0.0.1:4222"},
+        edge=Address("127.0.0.1", 8123),
+        inside={"catalog": Address("127.0.0.1", 7001), "orders": Address("127.0.0.1", 7002)},
+        static={"catalog": Path("/srv/static/catalog"), "orders": Path("/srv/static/orders")},
+        release="abc1234",
+        passed_on={"SENTRY_DSN": "https://key@sentry.example/1"},
+    )
+
+
+def told(
+    around: Surroundings, service: str, kind: str = "web", bind: Address | None = None
+) -> dict[str, str]:
+    return for_process(around, around.topology.service(service), kind, f"{service}.{kind}.1", bind)
+
+
+def test_a_web_replica_is_told_everything_it_needs(around: Surroundings) -> None:
+    assert told(around, "catalog", bind=Address("127.0.0.1", 21000)) == {
+        "PYTHONUNBUFFERED": "1",
+        "DJANGO_SETTINGS_MODULE": "catalog.settings",
+        "MAINSTAY_SYSTEM": "shop",
+        "MAINSTAY_SERVICE": "catalog",
+        "MAINSTAY_KIND": "web",
+        "MAINSTAY_REPLICA": "catalog.web.1",
+        "MAINSTAY_RELEASE": "abc1234",
+        "SECRET_KEY": "key of catalog",
+        "MAINSTAY_INTERNAL_TOKEN": "between us",
+        "MAINSTAY_ALLOWED_HOSTS": "shop.example,127.0.0.1,localhost",
+        "MAINSTAY_TRUSTED_PROXIES": "127.0.0.1",
+        "MAINSTAY_PUBLIC_URL": "http://127.0.0.1:8123",
+        "MAINSTAY_STATIC_ROOT": "/srv/static/catalog",
+        "MAINSTAY_POOL_MAX": str(around.topology.service("catalog").pool),
+        "MAINSTAY_THREADS": str(around.topology.service("catalog").threads),
+        "MAINSTAY_STATEMENT_TIMEOUT": "5",
+        "MAINSTAY_LOCK_TIMEOUT": "2",
+        "MAINSTAY_DRAIN_TIMEOUT": "12",
+        "SENTRY_DSN": "https://key@sentry.example/1",
+        "DATABASE_URL": "postgresql://catalog:pw-catalog@127.0.0.1:5000/catalog",
+        "MAINSTAY_DATABASE_HOSTS": "127.0.0.1:5001,127.0.0.1:5002",
+        "DATABASE_REPLICA_URLS": "postgresql://catalog:pw-catalog@127.0.0.1:5002/catalog",
+        "CACHE_URL": "redis://:secret@127.0.0.1:6000/0",
+        "MAINSTAY_URL_CATALOG": "http://127.0.0.1:7001",
+        "MAINSTAY_URL_ORDERS": "http://127.0.0.1:7002",
+        "MAINSTAY_APPLICATION": "catalog.asgi:application",
+        "MAINSTAY_INTERFACE": "asgi",
+        "MAINSTAY_BIND": "127.0.0.1:21000",
+        "REDIS_URL": "redis://:secret@127.0.0.1:6000/0",
+        "ORDERS": "http://127.0.0.1:7002",
+        "SITE": "http://127.0.0.1:8123",
+    }
+
+
+def test_a_worker_gets_no_address_to_listen_on(around: Surroundings) -> None:
+    names = told(around, "orders", "worker").keys()
+    assert not names & {"MAINSTAY_BIND", "MAINSTAY_APPLICATION", "MAINSTAY_INTERFACE"}
+
+
+def test_an_engine_that_is_not_needed_is_not_told_of(around: Surroundings) -> None:
+    """catalog does not need NATS, and its password is none of its business."""
+    assert "NATS_URL" not in told(around, "catalog")
+    (catalog, orders) = around.topology.services
+    alone = replace(around.topology, services=(replace(catalog, needs=(), env={}), orders))
+    names = told(replace(around, topology=alone), "catalog").keys()
+    assert not names & {"DATABASE_URL", "DATABASE_REPLICA_URLS", "MAINSTAY_DATABASE_HOSTS", "CACHE_URL"}
+
+
+def test_each_service_has_its_own_secrets_and_cache_database(around: Surroundings) -> None:
+    catalog, orders = told(around, "catalog"), told(around, "orders")
+    assert catalog["SECRET_KEY"] != orders["SECRET_KEY"]
+    assert "pw-catalog" not in str(orders)
+    assert (catalog["CACHE_URL"][-2:], orders["CACHE_URL"][-2:]) == ("/0", "/1")
+
+
+def test_without_a_standby_there_is_no_replica_to_read_from(around: Surroundings) -> None:
+    assert "DATABASE_REPLICA_URLS" not in told(replace(around, postgres=around.postgres[:1]), "orders")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_the_public_url_is_one_that_a_browser_can_open(around: Surroundings, host: str) -> None:
+    edge = replace(around.topology.edge, host=host)
+    everywhere = replace(around, topology=replace(around.topology, edge=edge))
+    assert everywhere.public_url == "http://127.0.0.1:8123"
+
+
+def test_what_the_file_says_wins(around: Surroundings) -> None:
+    catalog, orders = around.topology.services
+    own = replace(catalog, env={"DATABASE_URL": "sqlite:///elsewhere"})
+    changed = replace(around, topology=replace(around.topology, services=(own, orders)))
+    assert told(changed, "catalog")["DATABASE_URL"] == "sqlite:///elsewhere"
