@@ -15,6 +15,7 @@ from pathlib import Path
 
 import django
 import pytest
+from asgiref.sync import SyncToAsync
 
 ROOT = Path(__file__).resolve().parent
 TOKEN = "the-token-of-this-system"  # noqa: S105 - of a system that lives for one test run
@@ -35,6 +36,16 @@ os.environ["MAINSTAY_POOL_MAX"] = "30"
 for neighbor in ("CATALOG", "ORDERS", "PAYMENTS"):
     os.environ[f"MAINSTAY_URL_{neighbor}"] = "http://127.0.0.1:9"  # nobody answers here
 django.setup()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup):
+    """The test database, left by every thread before it is dropped."""
+    from django.db import connections
+
+    yield
+    # What `sync_to_async` runs for an asynchronous test keeps its connection in a thread of its own.
+    SyncToAsync.single_thread_executor.submit(connections.close_all).result()
 
 
 @pytest.fixture

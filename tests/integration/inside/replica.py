@@ -99,7 +99,21 @@ class Replica:
         return self.log.read_bytes()[self._offset :].decode()
 
     def forget(self) -> None:
-        """Let the next test see its own lines only."""
+        """
+        Let the next test see its own lines only.
+
+        A line is written after its answer has been sent, so the lines of the last test
+        are waited for: nothing is in flight, and a request that comes after has its line.
+        """
+        deadline = time.monotonic() + 10
+        while b"mainstay_http_requests_in_flight 0.0" not in self.get("/metrics").body:
+            assert time.monotonic() < deadline, f"still in flight:\n{self.output()}"
+            time.sleep(0.02)
+        last = f"forget-{time.monotonic_ns()}"
+        self.get("/", {"X-Request-ID": last})
+        while last not in (line["request_id"] for line in self.lines()):
+            assert time.monotonic() < deadline, f"no line of the last request:\n{self.output()}"
+            time.sleep(0.005)
         self._offset = self.log.stat().st_size
 
     def lines(self, logger: str = "mainstay.access") -> list[dict[str, Any]]:
