@@ -154,3 +154,6 @@ SERVE_MODULE = "mainstay.http.serve"
 
 PREPARE_COMMAND = "mainstay_prepare"
 """The management command that migrates once, collects static files and runs first-start commands."""
+
+WARNING = "mainstay warning: "
+"""How a preparation's line begins that the supervisor notes as an event."""

@@ -13,6 +13,9 @@ from mainstay.cli.output import console, error_console, print_json
 PATIENCE = 3600.0
 """A rolling update takes as long as its slowest migration and drain; Ctrl-C stops waiting, not the update."""
 
+LONGEST_NUMBER = 9
+"""Digits that are read as a number at all; the supervisor says which numbers are possible."""
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -32,7 +35,7 @@ def scale(
 ) -> None:
     """Run more or fewer processes of a kind, until the next `up`."""
     name, _, number = change.partition("=")
-    if not (number.isascii() and number.isdecimal()):
+    if not (number.isascii() and number.isdecimal() and len(number) <= LONGEST_NUMBER):
         raise InvalidInput(
             [
                 Problem(

@@ -75,19 +75,25 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Write over a mainstay.toml that is there.")] = False,
     write_settings: Annotated[
         bool,
-        typer.Option("--write-settings", help="Append the settings lines, after showing the difference."),
+        typer.Option(
+            "--write-settings",
+            help="Append the settings lines, after showing the difference; leaves a mainstay.toml that is there.",
+        ),
     ] = False,
 ) -> None:
     """Write a commented mainstay.toml for the Django project found here."""
     file = _target(ctx.obj)
     projects = _projects(file.parent)
-    if not force:
+    keep = write_settings and not force and file.exists()
+    if not force and not keep:
         _refuse_to_replace(file)
     text = draft(projects, file.parent)
-    topology = understand(Source(file, "", text, tomllib.loads(text)))
+    source = find(file) if keep else Source(file, "", text, tomllib.loads(text))
+    topology = understand(source)
     changes = [change for project in projects if (change := propose(project))]
-    _write(file, text.encode())
-    _tell(file, topology, changes, as_json=as_json, write_settings=write_settings)
+    if not keep:
+        _write(file, text.encode())
+    _tell(file, topology, changes, kept=keep, as_json=as_json, write_settings=write_settings)
 
 
 def _target(chosen: Path | None) -> Path:
@@ -119,7 +125,8 @@ def _refuse_to_replace(file: Path) -> None:
         except InvalidInput:
             there = None
     if there is not None:
-        expected, hint = "no declaration yet", "--force writes over it"
+        expected = "no declaration yet"
+        hint = "--write-settings leaves it and adds the settings lines; --force writes over it"
         hint = hint if there == file else f"--force writes a {FILE} that goes before it"
         raise InvalidInput([Problem("init.file-exists", shown(there), "", expected, "one", hint)])
 
@@ -165,7 +172,13 @@ def _append(change: Change) -> Path:
 
 
 def _tell(
-    file: Path, topology: Topology, changes: list[Change], *, as_json: bool, write_settings: bool
+    file: Path,
+    topology: Topology,
+    changes: list[Change],
+    *,
+    kept: bool,
+    as_json: bool,
+    write_settings: bool,
 ) -> None:
     if as_json:
         told = [_settings_json(change, write_settings) for change in changes]
@@ -173,12 +186,14 @@ def _tell(
         return
     out = console()
     names = ", ".join(service.name for service in topology.services)
-    out.print(f"Wrote {shown(file)} for {names}.", style="green", markup=False)
+    done = f"Left {shown(file)} as it is" if kept else f"Wrote {shown(file)}"
+    out.print(f"{done}, for {names}.", style="green", markup=False)
     for change in changes:
         _tell_settings(out, change, write=write_settings)
     out.print("\nNext: `mainstay plan` shows what would run, `mainstay up` runs it.")
     out.print(
-        "A fresh project has no page at / yet, so the edge answers 404 there until you add one.", style="dim"
+        "A fresh project has no page at / yet and answers 404 there; /admin/ is not reachable through the edge.",
+        style="dim",
     )
 
 

@@ -175,7 +175,7 @@ def logs(
     last: Annotated[int, typer.Option("--last", "-n", min=0, help="Lines of each log to begin with.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """What the processes wrote, merged, each line with the name of its process."""
+    """The last lines of each process; with -f also what comes, merged, each with the name of its process."""
     folder = ever_run(target.state(ctx)).logs
     check_names(folder, names or [])
     out = console()
@@ -238,10 +238,13 @@ def events(
 def whole_entry(line: str) -> dict[str, Any] | None:
     """The entry on a line; none for one that a full disk or a kill has cut short."""
     try:
-        entry = json.loads(line)
-    except ValueError:
-        return None
-    return entry if isinstance(entry, dict) and entry.keys() >= {"time", "event", "subject", "why"} else None
+        match json.loads(line):
+            case {"time": str(time_), "event": str(), "subject": str(), "why": str(), **_rest} as entry:
+                datetime.fromisoformat(time_)
+                return dict(entry)
+    except (ValueError, RecursionError):
+        pass
+    return None
 
 
 def event_lines(path: Path, last: int, *, forever: bool) -> Iterator[str]:

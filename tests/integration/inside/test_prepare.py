@@ -13,6 +13,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from mainstay.base import wire
 from tests.integration.inside.database import Database
 
 Manage = Callable[..., subprocess.CompletedProcess[str]]
@@ -95,6 +96,21 @@ def test_failing_migration_is_named_with_the_database_s_words(
     assert "applied shop.0001_initial" in failed.stdout
     assert "running: check" not in failed.stdout
     assert "Traceback" not in failed.stderr
+
+
+def test_what_runs_otherwise_than_one_would_think_is_said(
+    postgres: Database, manage: Manage, project: Path
+) -> None:
+    """A plain project on SQLite runs well beside a PostgreSQL that it never uses."""
+    url = postgres.fresh()
+    assert wire.WARNING not in manage("mainstay_prepare", DATABASE_URL=url).stdout
+    settings = project / "site1/settings.py"
+    lite = "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': 'db.sqlite3'}}"
+    settings.write_text(f"{settings.read_text()}\nDEBUG = True\n{lite}\n")
+    run = manage("mainstay_prepare", DATABASE_URL=url)
+    assert run.returncode == 0, run.stderr
+    assert f"{wire.WARNING}DATABASES['default'] is sqlite" in run.stdout
+    assert f"{wire.WARNING}DEBUG is on" in run.stdout
 
 
 def test_unreachable_database_is_exit_4(manage: Manage, free_port: Callable[[], int]) -> None:

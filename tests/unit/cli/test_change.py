@@ -31,7 +31,8 @@ def test_scale_asks_for_a_number(mainstay: Mainstay, supervisor: Supervisor) -> 
 
 
 @pytest.mark.parametrize(
-    "words", ["catalog", "catalog=", "catalog=many", "catalog=-1", "catalog=1.5", "=3=3"]
+    "words",
+    ["catalog", "catalog=", "catalog=many", "catalog=-1", "catalog=1.5", "=3=3", f"catalog={'9' * 5000}"],
 )
 def test_scale_by_something_else_is_exit_code_2_and_asks_nothing(
     mainstay: Mainstay, supervisor: Supervisor, words: str

@@ -75,6 +75,17 @@ def test_a_file_that_is_there_is_kept_until_forced(shop: Path) -> None:
     assert "[service.web]" in (shop / "mainstay.toml").read_text()
 
 
+def test_the_settings_lines_can_be_written_later(shop: Path) -> None:
+    """What a first `init` proposed must not need one's own file to be written over."""
+    (shop / "mainstay.toml").write_text("# mine\n[service.web]\n")
+
+    done = run("--write-settings")
+    assert done.exit_code == 0, done.output
+    assert "Left mainstay.toml as it is" in done.output
+    assert (shop / "mainstay.toml").read_text() == "# mine\n[service.web]\n"
+    assert (shop / "shop" / "settings.py").read_text().endswith(verb.BLOCK)
+
+
 def test_a_declaration_in_pyproject_is_not_overruled_by_accident(shop: Path) -> None:
     (shop / "pyproject.toml").write_text("[tool.mainstay.service.web]\n")
 

@@ -175,6 +175,15 @@ def test_wait_tells_why_the_start_failed(mainstay: Mainstay, state: StateFolder)
     assert "KeyError" in shown.err
 
 
+def test_a_reason_that_cannot_be_read_is_none(mainstay: Mainstay, state: StateFolder) -> None:
+    state.claim()
+    state.save(FAILURE, {"x": 1})
+    state.release()
+    shown = mainstay("wait")
+    assert shown.code == 1
+    assert "system.not-running" in shown.err
+
+
 def test_wait_for_what_was_never_started_says_so(mainstay: Mainstay) -> None:
     shown = mainstay("wait")
     assert shown.code == 1
@@ -254,6 +263,17 @@ def test_events_as_json_are_whole(mainstay: Mainstay) -> None:
     entry = json.loads(line)
     assert set(entry) == {"time", "event", "subject", "why"}
     assert entry["subject"] == "postgres.2"
+
+
+@pytest.mark.usefixtures("happened")
+@pytest.mark.parametrize(
+    "line",
+    ['{"time": "bad", "event": "a", "subject": "b", "why": ""}', '{"time": 3, "event": 4}', "[" * 5000],
+)
+def test_a_line_that_is_no_event_is_passed_over(mainstay: Mainstay, state: StateFolder, line: str) -> None:
+    with state.events.open("a") as stream:
+        stream.write(f"{line}\n")
+    assert len(mainstay("events").out.splitlines()) == 3
 
 
 def test_events_before_anything_ran_say_so(mainstay: Mainstay) -> None:

@@ -109,7 +109,7 @@ def call(path: Path, verb: str, *, timeout: float = 10.0, **arguments: Any) -> A
         raise OperationFailed(
             "control.no-answer", f"the supervisor did not answer {verb!r}: {error}", hint="is it frozen?"
         ) from error
-    if not raw:
+    if not raw.endswith(b"\n"):
         raise OperationFailed("control.no-answer", f"the supervisor ended before it answered {verb!r}")
     answer = json.loads(raw)
     if "error" in answer:

@@ -11,7 +11,7 @@ from typing import Protocol
 from mainstay.base.errors import OperationFailed
 from mainstay.ops.supervise.journal import Journal
 from mainstay.ops.supervise.rotation import Rotation
-from mainstay.ops.supervise.supervised import Supervised
+from mainstay.ops.supervise.supervised import State, Supervised
 from mainstay.ops.supervise.units import WebReplica
 from mainstay.ops.topology.values import Kind, Service
 
@@ -80,7 +80,7 @@ class Fleet:
             free = (number for number in range(1, wanted + len(have) + 1) if number not in self.members)
             await self._grow_whole([next(free) for _ in range(wanted - len(have))])
         for number in have[wanted:][::-1]:
-            await self._retire(self.members.pop(number), "scaled down")
+            await self._dismiss(self.members.pop(number), "scaled down")
 
     async def replace(self, number: int, service: Service, why: str) -> None:
         """
@@ -104,17 +104,14 @@ class Fleet:
             self.members[number] = old
             await new.stop("did not become ready")
             raise
-        try:
-            await self._retire(old, why)
-        finally:
-            self.leaving.remove(old)
+        await self._dismiss(old, why)
 
     async def _grow_whole(self, numbers: list[int]) -> None:
         try:
             await self._grow(numbers)
         except BaseException:
             fresh = [self.members.pop(number) for number in numbers]
-            await asyncio.gather(*(self._retire(process, "not all became ready") for process in fresh))
+            await asyncio.gather(*(self._dismiss(process, "not all became ready") for process in fresh))
             raise
 
     async def _grow(self, numbers: range | list[int]) -> None:
@@ -138,6 +135,16 @@ class Fleet:
         rotation = self._rotation()
         if rotation is not None and isinstance(process.unit, WebReplica):
             await rotation.put_in(process.unit)
+
+    async def _dismiss(self, process: Supervised, why: str) -> None:
+        """Retire one that is no member any more; it counts as leaving until it is gone, also when this is cut off."""
+        if process not in self.leaving:
+            self.leaving.append(process)
+        try:
+            await self._retire(process, why)
+        finally:
+            if process.state is State.STOPPED:
+                self.leaving.remove(process)
 
     async def _retire(self, process: Supervised, why: str) -> None:
         process.mark_draining(why)

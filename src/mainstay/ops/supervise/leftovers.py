@@ -57,7 +57,14 @@ def _recorded(state: StateFolder) -> set[int]:
     record = state.load_if_whole(RECORD)
     if record.get("boot") != _boot():
         return set()
-    known = [(int(pid), int(started)) for pid, started in record.get("pids", {}).values()]
+    pids = record.get("pids")
+    known = [
+        (pid, started)
+        for pair in (pids.values() if isinstance(pids, dict) else ())
+        if isinstance(pair, list) and len(pair) == 2
+        for pid, started in [pair]
+        if isinstance(pid, int) and isinstance(started, int)
+    ]
     roots = {pid for pid, started in known if proc.alive(pid, started)}
     groups = {pid for pid, _ in known}
     in_groups = {pid for pid in proc.pids() if proc.state(pid) not in ("", "Z") and _group(pid) in groups}

@@ -15,6 +15,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from mainstay.base import wire
 from mainstay.base.blame import IMPORT_FAILED
 from mainstay.base.errors import OperationFailed
 from mainstay.ops.engines.oneshot import environment
@@ -68,6 +69,9 @@ async def prepare(around: Surroundings, service: Service, log: Path, journal: Jo
             exit_code=1,
             details=_reason(outcome),
         )
+    for line in outcome.output.splitlines():
+        if line.startswith(wire.WARNING):
+            journal.note("service.warning", service.name, line.removeprefix(wire.WARNING))
     journal.note("service.prepared", service.name, _last_line(outcome.output))
 
 

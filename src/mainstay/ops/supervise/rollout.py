@@ -73,12 +73,16 @@ class Rollout:
         """Change how many processes of one kind run; checked against the connection budget first."""
         service, _, kind = str(request["name"]).partition(".")
         wanted = int(request["replicas"])
-        if not 0 <= wanted <= MOST_REPLICAS:
+        kind = kind or "web"
+        fewest = 1 if kind == "web" else 0
+        if not fewest <= wanted <= MOST_REPLICAS:
             raise OperationFailed(
-                "scale.out-of-range", f"{wanted} replicas", hint=f"between 0 and {MOST_REPLICAS} are possible"
+                "scale.out-of-range",
+                f"{wanted} replicas",
+                hint=f"between {fewest} and {MOST_REPLICAS} are possible for {kind}",
             )
-        fleet = self._system.fleet(service, kind or "web")
         async with self._one_change():
+            fleet = self._system.fleet(service, kind)
             self._check_budget(fleet, wanted)
             before = len(fleet.members)
             self._system.journal.note("service.scaling", fleet.name, f"from {before} to {wanted}")

@@ -78,16 +78,18 @@ class Rotation:
 
     async def _say_everything(self) -> None:
         await self._tell(self.edge.apply(self.backends))
-        for backend in self._down:
-            await self._tell(self.edge.set_down(backend, True))
+        for backend in self._backends:
+            await self._tell(self.edge.set_down(backend, backend in self._down))
+        self._owed = False
 
     async def _tell(self, change: Coroutine[Any, Any, None]) -> None:
-        self._owed = True
+        owed, self._owed = self._owed, True
         try:
             await change
         except OSError as error:
             raise OperationFailed("edge.no-answer", f"the edge did not take a change: {error!r}") from error
-        self._owed = False
+        # What was owed before this change still is: only saying everything makes up for it.
+        self._owed = owed
 
     async def take_out(self, replica: WebReplica) -> float:
         """
@@ -139,6 +141,7 @@ class Rotation:
             if replica.backend not in self._backends:
                 return
             down = not answering()
-            if down != (replica.backend in self._down):
-                await self._tell(self.edge.set_down(replica.backend, down))
+            if self._owed or down != (replica.backend in self._down):
+                # Noted first: what the edge does not take now, it is told again.
                 (self._down.add if down else self._down.discard)(replica.backend)
+                await self._tell(self.edge.set_down(replica.backend, down))

@@ -60,8 +60,11 @@ async def _live(
             await system.stop("the start failed")
             await end_adopted()
             raise
-        except BaseException:
+        except BaseException as error:
+            if isinstance(error, Exception):
+                _keep(state, error)
             await system.stop("an error of the supervisor itself")
+            await end_adopted()
             raise
         await system.stop(reason() or "mainstay down")
         await end_adopted()
@@ -101,7 +104,7 @@ def _listen_to_signals(system: System) -> Callable[[], str]:
     return lambda: f"received {received[0]}" if received else ""
 
 
-def _keep(state: StateFolder, error: MainstayError | OSError) -> None:
+def _keep(state: StateFolder, error: Exception) -> None:
     """Leave the reason where `wait` and `up --detach` find it."""
     with contextlib.suppress(OperationFailed):
         state.save(FAILURE, describe(error))
@@ -120,15 +123,20 @@ def describe(error: BaseException) -> dict[str, object]:
         }
     if isinstance(error, OperationFailed):
         return asdict(error)
-    return {"id": "supervisor.error", "what": str(error), "hint": "", "details": [], "exit_code": 2}
+    what = str(error) if isinstance(error, OSError) else f"{type(error).__name__}: {error}"
+    return {"id": "supervisor.error", "what": what, "hint": "", "details": [], "exit_code": 2}
 
 
 def last_failure(state: StateFolder) -> OperationFailed | None:
     """Why the latest start failed, if it did."""
     told = state.load_if_whole(FAILURE)
-    if not told:
-        return None
-    details = tuple(str(line) for line in told.get("details", ()))
-    return OperationFailed(
-        str(told["id"]), str(told["what"]), str(told["hint"]), int(told["exit_code"]), details
-    )
+    match told:
+        case {
+            "id": str(id_),
+            "what": str(what),
+            "hint": str(hint),
+            "exit_code": int(code),
+            "details": list(lines),
+        }:
+            return OperationFailed(id_, what, hint, code, tuple(map(str, lines)))
+    return None

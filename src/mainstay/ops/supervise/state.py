@@ -242,7 +242,7 @@ class StateFolder:
         known = {str(name): str(value) for name, value in self.load("secrets").items()}
         missing = [name for name in names if name not in known]
         if missing:
-            known |= {name: secrets.token_urlsafe(32) for name in missing}
+            known |= {name: secrets.token_urlsafe(48) for name in missing}
             self.save("secrets", known)
         return known
 

@@ -127,8 +127,9 @@ class System:
             OperationFailed, InvalidInput: Something did not come up; the caller stops the rest.
         """
         become_subreaper()
-        leftovers.end(self.state, self.journal)
-        self._ports = Ports({str(k): int(v) for k, v in self.state.load_if_whole("ports").items()})
+        await asyncio.to_thread(leftovers.end, self.state, self.journal)
+        remembered = self.state.load_if_whole("ports")
+        self._ports = Ports({name: port for name, port in remembered.items() if isinstance(port, int)})
         check(self.topology.edge.port, self.topology.edge.host, "edge.port")
         self.journal.note("system.starting", self.topology.name, f"from {self.topology.file}")
         await self._control.open()

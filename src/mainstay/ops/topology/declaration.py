@@ -25,14 +25,20 @@ NAME = Text(
     "a name of lower-case letters, digits, - and _ that starts with a letter (at most 40)",
     pattern=r"[a-z][a-z0-9_-]{0,39}",
 )
-MODULE = Text("a dotted module name", pattern=r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+MODULE = Text(
+    "a dotted module name of at most 400 characters",
+    pattern=r"(?=.{1,400}$)[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*",
+)
 APPLICATION = Text(
     'a module and an attribute, such as "shop.asgi:application"',
     pattern=r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*:[A-Za-z_][A-Za-z0-9_]*",
     hint="module and attribute are separated by a colon",
 )
-PATH = Text("a path without control characters", pattern=r"[^\x00-\x1f\x7f]+")
-LINE = Text("a command on one line", pattern=r"[^\x00\r\n]*[^\s\x00][^\x00\r\n]*")
+PATH = Text("a path of at most 400 characters without control characters", pattern=r"[^\x00-\x1f\x7f]{1,400}")
+LINE = Text(
+    "a command on one line without control characters",
+    pattern=r"[^\x00-\x08\x0a-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x08\x0a-\x1f\x7f]*",
+)
 PREFIX = Text(
     'a path prefix that starts and ends with "/"',
     pattern=r"/([A-Za-z0-9._~!$&'()*+,;=:@-]+/)*",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ FILE = "mainstay.toml"
 PYPROJECT = "pyproject.toml"
 TABLE = "tool.mainstay"
 _LARGEST_FILE = 4 * 1024 * 1024
+_DEEPEST = 32
 _PLACE = re.compile(r"^(?P<what>.*) \(at (?P<place>.*)\)$", re.DOTALL)
 _LINE = re.compile(r"line (?P<line>\d+), column (?P<column>\d+)")
 
@@ -135,11 +136,30 @@ def _text(file: Path) -> str:
 
 def _parse(file: Path, text: str) -> dict[str, object]:
     try:
-        return tomllib.loads(text)
+        content = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise _syntax(file, text, str(error)) from None
     except (RecursionError, ValueError) as error:
         raise _problem("syntax", shown(file), "TOML", str(error) or "values nested too deeply") from None
+    if _is_deeper_than(content, _DEEPEST):
+        raise _problem(
+            "syntax", shown(file), f"at most {_DEEPEST} levels of tables", "values nested too deeply"
+        )
+    return content
+
+
+def _is_deeper_than(content: object, levels: int) -> bool:
+    """Level by level, because a dotted key can nest deeper than Python calls."""
+    level = [content]
+    for _ in range(levels + 1):
+        level = [inner for each in level for inner in _inside(each)]
+    return bool(level)
+
+
+def _inside(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _syntax(file: Path, text: str, message: str) -> InvalidInput:

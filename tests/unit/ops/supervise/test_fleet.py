@@ -209,3 +209,37 @@ async def test_stopping_stops_every_member_at_the_same_time(stage: Stage) -> Non
     await stage.fleet.start()
     await stage.fleet.stop("mainstay down")
     assert stage.running == set()
+
+
+async def test_one_that_is_scaled_down_is_seen_until_it_is_gone(stage: Stage) -> None:
+    """Whoever ends everything has to find it: a second Ctrl-C, the record of pids, `status`."""
+    await stage.fleet.start()
+    seen: list[bool] = []
+
+    async def look() -> None:
+        seen.append(stage.hired[-1] in stage.fleet.processes)
+
+    stage.edge.before_ack = look
+    await stage.fleet.scale(len(stage.hired) - 1)
+    assert seen == [True]
+    assert stage.hired[-1] not in stage.fleet.processes
+
+
+async def test_one_whose_leaving_is_cut_off_is_stopped_with_the_fleet(stage: Stage) -> None:
+    await stage.fleet.start()
+    leaver = stage.hired[-1]
+    stopping = asyncio.Event()
+    stop = leaver.stop
+
+    async def slow(why: str, within: float | None = None) -> None:
+        stopping.set()
+        await asyncio.Event().wait()
+
+    leaver.stop = slow  # type: ignore[method-assign]
+    scaling = asyncio.create_task(stage.fleet.scale(len(stage.hired) - 1))
+    await stopping.wait()
+    scaling.cancel()
+    await asyncio.wait({scaling})
+    leaver.stop = stop  # type: ignore[method-assign]
+    await stage.fleet.stop("mainstay down")
+    assert stage.running == set()

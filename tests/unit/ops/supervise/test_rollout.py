@@ -250,7 +250,7 @@ async def test_a_service_is_scaled_up_and_down(stage: Stage, rollout: Rollout) -
     }
 
 
-@pytest.mark.parametrize("wanted", [-1, 65])
+@pytest.mark.parametrize("wanted", [-1, 0, 65])
 async def test_a_number_out_of_range_is_refused(rollout: Rollout, wanted: int) -> None:
     assert (await refusal(rollout.scale({"name": "catalog", "replicas": wanted}))).id == "scale.out-of-range"
 

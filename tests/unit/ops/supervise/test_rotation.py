@@ -129,6 +129,24 @@ async def test_a_report_the_edge_refused_is_made_again(
     assert edge.told_down == [("catalog.web.1.g1", True)]
 
 
+async def test_a_lost_report_is_made_up_for_even_after_a_change_that_was_taken(
+    rotation: Rotation, edge: FakeEdge, replica: Make
+) -> None:
+    one = replica(1)
+    await rotation.put_in(one)
+    await rotation.report(one, lambda: False)
+    edge.error = OperationFailed("edge.refused", "no")
+    with pytest.raises(OperationFailed):
+        await rotation.report(one, lambda: True)
+    edge.error = None
+    await rotation.put_in(replica(2))
+    await rotation.settle()
+    assert dict(edge.told_down) == {"catalog.web.1.g1": False, "catalog.web.2.g1": False}
+    told = len(edge.told_down)
+    await rotation.settle()
+    assert len(edge.told_down) == told, "nothing is owed any more"
+
+
 async def test_a_replica_the_edge_refused_is_not_sent_again_with_the_next_change(
     rotation: Rotation, edge: FakeEdge, replica: Make
 ) -> None:

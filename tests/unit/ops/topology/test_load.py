@@ -152,3 +152,15 @@ def test_finding_does_not_judge(folder: Path) -> None:
     (folder / "mainstay.toml").write_text("x = 1")
 
     assert find(None).content == {"x": 1}
+
+
+@pytest.mark.parametrize("text", [f"[{'.'.join(['a'] * 2000)}]", f"a = {'[' * 200}{']' * 200}"])
+def test_nesting_beyond_any_use_is_one_problem(folder: Path, text: str) -> None:
+    (folder / "mainstay.toml").write_text(text)
+    assert refusal(folder).id == "topology.syntax"
+
+
+@pytest.mark.parametrize("key", ["root", "manage"])
+def test_a_path_that_no_file_system_knows_is_a_problem_of_its_key(folder: Path, key: str) -> None:
+    (folder / "mainstay.toml").write_text(f'[service.web]\n{key} = "{"a" * 5000}"\n')
+    assert refusal(folder).path == f"service.web.{key}"

@@ -39,6 +39,7 @@ class Command(BaseCommand):
         parser.add_argument("--then", action="append", default=[], metavar="COMMAND", help=then)
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self._warn()
         # Static files first: they need no database, which may still be starting.
         if not options["no_static"]:
             self._collect_static()
@@ -48,6 +49,19 @@ class Command(BaseCommand):
             self._migrate(options["database"])
         for line in options["then"]:
             self._run(line)
+
+    def _warn(self) -> None:
+        """What would run, but not as the person believes; the supervisor notes each such line."""
+        vendor = connections["default"].vendor
+        if environment.text(wire.DATABASE_URL).startswith("postgres") and vendor != "postgresql":
+            self._say(
+                f"{wire.WARNING}DATABASES['default'] is {vendor}, so this service does not use the system's PostgreSQL "
+                "and is as durable as that file; `DATABASES = mainstay.databases(BASE_DIR)` uses it"
+            )
+        if settings.DEBUG:
+            self._say(
+                f"{wire.WARNING}DEBUG is on; `DEBUG = mainstay.debug()` turns it off in a running system"
+            )
 
     def _migrate(self, alias: str) -> None:
         started = time.monotonic()
