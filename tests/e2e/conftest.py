@@ -1,4 +1,9 @@
-"""One running boxoffice and one browser for all tests of this folder; each test has a profile of its own."""
+"""
+One running boxoffice and one browser for the tests of a module; each test has a profile of its own.
+
+No longer than a module: while the browser is open its event loop counts as running
+in this thread, so no test elsewhere could start one, and modules run in any order.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +34,7 @@ PATIENCE = 20_000
 _seats = itertools.count(0)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     running = boxoffice(tmp_path_factory.mktemp("e2e") / "boxoffice")
     try:
@@ -39,12 +44,12 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         running.end()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def base(system: Running) -> str:
     return system.url
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(require_program: Callable[[str], Path]) -> Iterator[Browser]:
     program = require_program("chromium")
     with sync_playwright() as playwright:

@@ -155,5 +155,5 @@ SERVE_MODULE = "mainstay.http.serve"
 PREPARE_COMMAND = "mainstay_prepare"
 """The management command that migrates once, collects static files and runs first-start commands."""
 
-WARNING = "mainstay warning: "
+WARNING = "mainstay: warning: "
 """How a preparation's line begins that the supervisor notes as an event."""

@@ -7,18 +7,10 @@ from collections import Counter
 
 import pytest
 
-from mainstay.ops.engines.engine import Program
 from tests.conformance.edge.load import GET, KEYED, POST, load
 from tests.conformance.edge.stage import Replica, Stage
 
 WORST = 1.0
-
-
-@pytest.fixture(autouse=True)
-def resets(program: Program) -> None:
-    """https://github.com/haproxy/haproxy/issues/2061, which is why such a HAProxy is not chosen by itself."""
-    if program.engine == "haproxy" and program.version.startswith("2.6."):
-        pytest.skip("this HAProxy does not repeat a request whose connection was reset")
 
 
 async def watch(stage: Stage, replica: Replica) -> None:

@@ -98,7 +98,7 @@ class Admin:
         """
         Every replica that HAProxy knows, in rotation or not.
 
-        https://docs.haproxy.org/2.6/management.html#9.3-show%20servers%20state
+        https://docs.haproxy.org/2.8/management.html#9.3-show%20servers%20state
         """
         lines = (await self.say("show servers state")).splitlines()
         names = next((line for line in lines if line.startswith("#")), "").lstrip("# ").split()

@@ -134,7 +134,7 @@ def word(text: str) -> str:
     """
     One word of the configuration language, outside quotes.
 
-    https://docs.haproxy.org/2.6/configuration.html#2.2
+    https://docs.haproxy.org/2.8/configuration.html#2.2
     """
     return re.sub(r"""([\\"'# \t])""", r"\\\1", text)
 

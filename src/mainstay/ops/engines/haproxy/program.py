@@ -7,15 +7,11 @@ import re
 from mainstay.ops.engines.engine import Program
 from mainstay.ops.engines.find import Candidate, Verdict, ask, choose, dotted, in_package, program, version_in
 
-MINIMUM = (2, 6)
-"""The first long-term release that takes new servers while it runs."""
-
-RESETS = (2, 8)
+MINIMUM = (2, 8)
 """
 The first long-term release that repeats a safe request whose connection was *reset*, as the
-kernel does for a killed replica. An older one is used only where a person asked for it.
-
-https://github.com/haproxy/haproxy/issues/2061
+kernel does for a killed replica (https://github.com/haproxy/haproxy/issues/2061). Of 2.6 was
+seen besides that a replica added while it runs may be given no request.
 """
 
 NEEDED = ("PROMEX",)
@@ -49,11 +45,8 @@ def examine(candidate: Candidate) -> Verdict:
     if version is None:
         return Verdict(None, "did not answer -vv with a version")
     if version < MINIMUM:
-        return Verdict(None, f"is {dotted(version)}, but at least {dotted(MINIMUM)} is needed")
-    if version < RESETS and candidate.source != "explicit":
-        return Verdict(
-            None, f"{dotted(version)} fails requests to a killed replica; {dotted(RESETS)} repeats them"
-        )
+        reason = "older ones fail requests to a killed replica"
+        return Verdict(None, f"is {dotted(version)}, but at least {dotted(MINIMUM)} is needed: {reason}")
     features = frozenset(re.findall(r"\+([A-Z0-9_]+)", said))
     missing = [feature for feature in NEEDED if feature not in features]
     if missing:
