@@ -20,6 +20,7 @@ from orders.models import Account, Hold, Order
 from orders.problems import MEDIA_TYPE, Problem
 
 MOST_SEATS = 8
+LONGEST_KEY = 200
 
 
 class Strict(serializers.Serializer[Any]):
@@ -134,11 +135,16 @@ class CurrentToken(APIView):
 
 class Holds(Open):
     def post(self, request: Request) -> Response:
-        """Take seats for two minutes: all of them or none. No account is needed yet."""
+        """
+        Take seats for two minutes: all of them or none. No account is needed yet.
+
+        With an Idempotency-Key it can be repeated: who has the seats already is given the same hold.
+        """
         given = validated(HoldInput, request)
         account = request.user if isinstance(request.user, Account) else None
+        key = request.headers.get("Idempotency-Key", "")[:LONGEST_KEY]
         try:
-            hold = holds.hold_seats(given["event"], given["seats"], account)
+            hold = holds.hold_seats(given["event"], given["seats"], account, key)
         except holds.UnknownSeats as error:
             raise Problem(
                 400, "unknown-seats", "These seats do not belong to this event.", seats=error.seat_ids
@@ -251,8 +257,8 @@ def validated(serializer: type[serializers.Serializer[Any]], request: Request) -
 
 def required_key(request: Request) -> str:
     key = request.headers.get("Idempotency-Key", "")
-    if not 1 <= len(key) <= 200:
-        raise Problem(400, "key-missing", "Send an Idempotency-Key of at most 200 characters.")
+    if not 1 <= len(key) <= LONGEST_KEY:
+        raise Problem(400, "key-missing", f"Send an Idempotency-Key of at most {LONGEST_KEY} characters.")
     return key
 
 

@@ -51,6 +51,9 @@ class Hold(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     event = models.PositiveIntegerField()
     account = models.ForeignKey(Account, models.CASCADE, null=True, blank=True, related_name="holds")
+    key = models.CharField(
+        max_length=200, blank=True, db_default="", default="", help_text="Idempotency-Key, if any"
+    )
     expires_at = models.DateTimeField()
 
     def __str__(self) -> str:

@@ -40,6 +40,25 @@ def test_a_hold_is_all_or_nothing_and_names_what_is_taken(seats, hold):
     assert list(states().values()).count("held") == 1
 
 
+def test_a_repeat_with_the_same_key_gets_the_same_hold(seats):
+    first = holds.hold_seats(1, seats[:2], None, "key")
+    assert holds.hold_seats(1, seats[:2], None, "key").pk == first.pk
+    assert Hold.objects.count() == 1
+
+
+@pytest.mark.parametrize(("wanted", "key"), [(2, ""), (2, "other"), (1, "key"), (3, "key")])
+def test_another_key_or_other_seats_are_no_repeat(seats, wanted, key):
+    holds.hold_seats(1, seats[:2], None, "key")
+    with pytest.raises(holds.SeatsTaken):
+        holds.hold_seats(1, seats[:wanted], None, key)
+
+
+def test_a_strangers_key_is_no_repeat(seats, account):
+    holds.hold_seats(1, seats[:1], account, "key")
+    with pytest.raises(holds.SeatsTaken):
+        holds.hold_seats(1, seats[:1], None, "key")
+
+
 @pytest.mark.parametrize(("event", "seat"), [(2, 1000), (1, 7)])
 def test_seats_of_another_event_are_unknown(seats, event, seat):
     with pytest.raises(holds.UnknownSeats) as error:

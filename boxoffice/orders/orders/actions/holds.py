@@ -35,12 +35,13 @@ class HoldInUse(Exception):
 
 
 @transaction.atomic
-def hold_seats(event: int, seat_ids: Sequence[int], account: Account | None) -> Hold:
+def hold_seats(event: int, seat_ids: Sequence[int], account: Account | None, key: str = "") -> Hold:
     """
-    Take all of these seats or none.
+    Take all of these seats or none; a repeat with the same key gets the hold that it has already.
 
     Rows are locked in the order of their ids, so that two buyers who want overlapping
-    seats wait for one another instead of deadlocking; who comes second sees the truth.
+    seats wait for one another instead of deadlocking; who comes second sees the truth. The
+    locks also make the commit of a repeat wait until what it repeats is on the standby.
 
     Raises:
         UnknownSeats, SeatsTaken
@@ -49,10 +50,20 @@ def hold_seats(event: int, seat_ids: Sequence[int], account: Account | None) -> 
     if unknown := sorted(set(seat_ids) - {seat.pk for seat in seats}):
         raise UnknownSeats(unknown)
     if taken := [seat for seat in seats if state_of(seat).state != "free"]:
+        if key and len(taken) == len(seats) and (hold := _repeated(taken, account, key)):
+            return hold
         raise SeatsTaken(taken)
-    hold = Hold.objects.create(event=event, account=account, expires_at=timezone.now() + HOLD_TIME)
+    hold = Hold.objects.create(event=event, account=account, key=key, expires_at=timezone.now() + HOLD_TIME)
     keep_until(seats, hold.pk, hold.expires_at)
     return hold
+
+
+def _repeated(seats: Sequence[Seat], account: Account | None, key: str) -> Hold | None:
+    """The hold that has exactly these seats, if the same request made it."""
+    holds = {seat.hold for seat in seats}
+    if len(holds) != 1 or Seat.objects.filter(hold__in=holds).count() != len(seats):
+        return None
+    return Hold.objects.filter(pk__in=holds, account=account, key=key).first()
 
 
 def keep_until(seats: list[Seat], hold: UUID, moment: datetime) -> None:
