@@ -47,6 +47,14 @@ bench: .venv/ready ## Measure side by side and print ratios
 figures: .venv/ready ## Start boxoffice behind both edges, load it, break it, and print what was seen
 	$(BIN)/python -m tests.system.figures $(ARGS)
 
+.PHONY: prove
+prove: .venv/ready ## Load boxoffice, break it on purpose, show what held; ARGS="--quick" is short
+	$(MAINSTAY) prove $(ARGS)
+
+.PHONY: mutants
+mutants: .venv/ready ## Switch on one defect after the other: each must be found by its claim
+	$(BIN)/python -m tests.mutants $(ARGS)
+
 .PHONY: docs
 docs: .venv/ready ## Build the documentation into site/
 	$(BIN)/python -m scripts.docs

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.reference import commands, decisions, declaration, environment, errors, metrics, settings
+from scripts.reference import commands, decisions, declaration, environment, errors, metrics, prove, settings
 
 PAGES: dict[str, Callable[[], str]] = {
     "decisions/index.md": decisions.page,
@@ -22,6 +22,7 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/errors.md": errors.page,
     "reference/mainstay-toml.md": declaration.page,
     "reference/metrics.md": metrics.page,
+    "reference/prove.md": prove.page,
     "reference/settings.md": settings.page,
 }
 """File in ``docs`` → the function that writes it."""

@@ -61,7 +61,7 @@ def _spelling(parameter: Any) -> str:
     if _is_argument(parameter):
         return code(_metavar(parameter))
     takes = "" if parameter.is_flag else f" {parameter.metavar or parameter.name.upper()}"
-    return ", ".join(code(f"{name}{takes}") for name in parameter.opts)
+    return ", ".join(code(f"{name}{takes}") for name in (*parameter.opts, *parameter.secondary_opts))
 
 
 def _help(parameter: Any) -> str:

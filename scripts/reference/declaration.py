@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 
-from mainstay.base.containers import Either, MapOf
+from mainstay.base.containers import Either, ListOf, MapOf
 from mainstay.base.schema import REQUIRED, Key, Table, keys
 from mainstay.base.shapes import Shape
 from mainstay.ops.topology.declaration import Declaration
@@ -44,9 +44,12 @@ def _sections(path: str, declaration: type) -> Iterator[str]:
             yield f"## `[{where}]`\n\n{key.about}\n"
             yield from _sections(where, inner)
     for name, key in plain.items():
+        where = f"{path}.{name}" if path else name
         for inner in _alternatives(key.shape):
-            where = f"{path}.{name}.KIND" if path else name
-            yield f"### `{where}` as a table\n"
+            yield f"### `{where}.KIND` as a table\n"
+            yield from _sections(where, inner)
+        for inner in _items(key.shape):
+            yield f"### Each `[[{where}]]`\n\n{key.about}\n"
             yield from _sections(where, inner)
 
 
@@ -61,6 +64,12 @@ def _alternatives(shape: Shape[object]) -> list[type]:
     value = shape.value if isinstance(shape, MapOf) else shape
     shapes = value.shapes if isinstance(value, Either) else ()
     return [each.declaration for each in shapes if isinstance(each, Table)]
+
+
+def _items(shape: Shape[object]) -> list[type]:
+    """The declaration behind a list of tables."""
+    item = shape.item if isinstance(shape, ListOf) else None
+    return [item.declaration] if isinstance(item, Table) else []
 
 
 def _default(key: Key) -> str:

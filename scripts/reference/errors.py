@@ -8,7 +8,8 @@ Two kinds: *you wrote something wrong* (`Problem`, and what shapes and checks re
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,9 +54,12 @@ def page() -> str:
 def found() -> dict[str, Error]:
     """Every id in the source, with all its sentences and hints."""
     errors: dict[str, Error] = {}
-    for path in sorted(SOURCE.rglob("*.py")):
+    trees = {path: ast.parse(path.read_text()) for path in sorted(SOURCE.rglob("*.py"))}
+    shared = {each.name: each for tree in trees.values() for each in _makers(tree) if not each.is_private}
+    for path, tree in trees.items():
         area = AREAS.get(path.relative_to(SOURCE).as_posix(), "topology" if "topology" in path.parts else "")
-        for error in _errors(ast.parse(path.read_text()), area):
+        makers = {**shared, **{each.name: each for each in _makers(tree)}}
+        for error in (*_errors(tree, area), *_made(tree, makers)):
             known = errors.setdefault(error.id, error)
             known.texts |= error.texts
             known.hints |= error.hints
@@ -63,13 +67,15 @@ def found() -> dict[str, Error]:
 
 
 def _errors(tree: ast.Module, area: str) -> Iterator[Error]:
+    constants = _constants(tree)
     for scope in ast.walk(tree):
         if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef):
-            texts = _Texts(scope)
-            for node in ast.walk(scope):
-                error = _error(node, texts, area) if isinstance(node, ast.Call) else None
-                if error is not None and "{kind}" not in error.id:
-                    yield error
+            texts = _Texts(scope, constants)
+            for call in (node for node in ast.walk(scope) if isinstance(node, ast.Call)):
+                for each in texts.versions(call.args[:1]):
+                    error = _error(call, each, area)
+                    if error is not None and "{kind}" not in error.id:
+                        yield error
 
 
 def _error(call: ast.Call, texts: _Texts, area: str) -> Error | None:
@@ -94,32 +100,136 @@ def _error(call: ast.Call, texts: _Texts, area: str) -> Error | None:
     return None
 
 
+@dataclass(frozen=True)
+class _Maker:
+    """A function that makes problems of one family, each from a word it is given."""
+
+    name: str
+    family: str
+    places: dict[str, int]
+    """Where the arguments stand in a call that say ``kind``, ``expected`` and ``hint``."""
+
+    @property
+    def is_private(self) -> bool:
+        return self.name.startswith("_")
+
+    def error(self, call: ast.Call, texts: _Texts) -> Error | None:
+        named = {each.arg: each.value for each in call.keywords}
+        given = {
+            what: texts.of(call.args[place]) if len(call.args) > place else texts.of(named.get(what))
+            for what, place in self.places.items()
+        }
+        if not _is_kind(given["kind"]):
+            return None
+        return Error.of(
+            f"{self.family}{given['kind']}", False, given.get("expected", ""), given.get("hint", "")
+        )
+
+
+def _made(tree: ast.Module, makers: Mapping[str, _Maker]) -> Iterator[Error]:
+    """Errors whose id is put together by a function that is called with a word of it: ``_report("form", …)``."""
+    constants = _constants(tree)
+    for scope in _functions(tree):
+        texts = _Texts(scope, constants)
+        for node in ast.walk(scope):
+            match node:
+                case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name, value=ast.Name(id="self"))):
+                    error = makers[name].error(node, texts) if name in makers else None
+                    if error is not None:
+                        yield error
+
+
+def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef]:
+    return (each for each in ast.walk(tree) if isinstance(each, ast.FunctionDef))
+
+
+def _makers(tree: ast.Module) -> Iterator[_Maker]:
+    return (maker for each in _functions(tree) if (maker := _maker(each)))
+
+
+def _maker(function: ast.FunctionDef) -> _Maker | None:
+    names = [each.arg for each in function.args.args if each.arg != "self"]
+    for node in ast.walk(function):
+        match node:
+            case ast.Call(
+                func=ast.Name(id="Problem"),
+                args=[
+                    ast.JoinedStr(
+                        values=[
+                            ast.Constant(value=str(family)),
+                            ast.FormattedValue(value=ast.Name(id=kind)),
+                        ]
+                    ),
+                    *rest,
+                ],
+            ) if kind in names:
+                said = dict(zip(("where", "path", "expected", "found", "hint"), rest, strict=False))
+                places = {
+                    what: names.index(each.id)
+                    for what, each in said.items()
+                    if what in ("expected", "hint") and isinstance(each, ast.Name) and each.id in names
+                }
+                return _Maker(function.name, family, {"kind": names.index(kind), **places})
+    return None
+
+
 def _is_kind(text: str) -> bool:
     return bool(text) and all(part.isalnum() and part.islower() for part in text.split("-"))
+
+
+def _constants(tree: ast.Module) -> dict[str, str]:
+    """The texts that a module has under a name."""
+    return {name: text for statement in tree.body for name, text in [_constant(statement)] if name}
+
+
+def _constant(statement: ast.stmt) -> tuple[str, str]:
+    match statement:
+        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=str(text))):
+            return name, text
+    return "", ""
 
 
 class _Texts:
     """Text expressions of one function; unknown parts in braces, plain variables as last set before."""
 
-    def __init__(self, scope: ast.AST) -> None:
+    def __init__(self, scope: ast.AST, constants: Mapping[str, str]) -> None:
+        self._constants = constants
         self._known: dict[str, list[tuple[int, str]]] = {}
         for node in ast.walk(scope):
             match node:
-                case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                    self._note(name, value)
-                case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)):
+                case ast.Assign(targets=[ast.Name(id=name)], value=value, lineno=line):
+                    self._note(name, value, line)
+                case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values), lineno=line):
                     for target, value in zip(names, values, strict=False):
                         if isinstance(target, ast.Name):
-                            self._note(target.id, value)
+                            self._note(target.id, value, line)
 
-    def _note(self, name: str, value: ast.expr) -> None:
-        self._known.setdefault(name, []).append((value.lineno, self.of(value)))
+    def _note(self, name: str, value: ast.expr, line: int) -> None:
+        self._known.setdefault(name, []).append((line, self.of(value)))
+
+    def versions(self, first: list[ast.expr]) -> Iterator[_Texts]:
+        """The same once for each branch that sets a call's first argument, if that is a variable."""
+        match first:
+            case [ast.Name(id=name, lineno=line)] if len(self._set_before(name, line)) > 1:
+                yield from (self._until(moment) for moment, _ in self._set_before(name, line))
+            case _:
+                yield self
+
+    def _until(self, moment: int) -> _Texts:
+        """As if nothing had been set later."""
+        earlier = copy(self)
+        earlier._known = {
+            name: [each for each in settings if each[0] <= moment] for name, settings in self._known.items()
+        }
+        return earlier
+
+    def _set_before(self, name: str, line: int) -> list[tuple[int, str]]:
+        return [each for each in self._known.get(name, ()) if each[0] < line]
 
     def _last_set(self, name: str, before: int) -> str:
-        settings = [(line, text) for line, text in self._known.get(name, ()) if line < before]
-        return max(settings, default=(0, ""))[1]
+        return max(self._set_before(name, before), default=(0, self._constants.get(name, "")))[1]
 
-    def of(self, node: ast.expr) -> str:
+    def of(self, node: ast.expr | None) -> str:
         """The text; empty when the expression is none, or not known before it runs."""
         match node:
             case ast.Constant(value=str(text)):
@@ -128,7 +238,7 @@ class _Texts:
                 return self._last_set(name, node.lineno)
             case ast.JoinedStr(values=values):
                 return "".join(
-                    self.of(each) if isinstance(each, ast.Constant) else _placeholder(each) for each in values
+                    self.of(each) if isinstance(each, ast.Constant) else self._part(each) for each in values
                 )
             case ast.BinOp(left=left, op=ast.Add(), right=right):
                 return self.of(left) + self.of(right)
@@ -137,6 +247,12 @@ class _Texts:
             case ast.BoolOp(values=values):
                 return next(filter(None, map(self.of, reversed(values))), "")
         return ""
+
+    def _part(self, node: ast.expr) -> str:
+        match node:
+            case ast.FormattedValue(value=ast.Name(id=name)) if name in self._constants:
+                return self._constants[name]
+        return _placeholder(node)
 
 
 def _placeholder(node: ast.expr) -> str:

@@ -12,6 +12,8 @@ import typer
 
 from mainstay.base.schema import read
 from mainstay.cli.app import app
+from mainstay.ops.prove import journey, rules
+from mainstay.ops.prove.faults.catalogue import CATALOGUE
 from mainstay.ops.topology.declaration import Declaration
 from scripts.reference import errors
 
@@ -32,6 +34,10 @@ def name(path: Path) -> str:
 def commands() -> dict[str, Any]:
     group: Any = typer.main.get_command(app)
     return dict(group.commands)
+
+
+def _spellings(parameter: Any) -> list[str]:
+    return [*parameter.opts, *parameter.secondary_opts]
 
 
 def code(page: Path) -> str:
@@ -55,7 +61,7 @@ def test_verbs_and_their_options_exist(page: Path) -> None:
     known = commands()
     for verb, options in COMMAND.findall(code(page)):
         assert verb in known, verb
-        spelled = {spelling for parameter in known[verb].params for spelling in parameter.opts}
+        spelled = {each for parameter in known[verb].params for each in _spellings(parameter)}
         assert set(options.split()) <= spelled | {"--help"}, (verb, options)
 
 
@@ -77,6 +83,47 @@ def test_every_example_of_the_file_can_be_read(text: str) -> None:
     problems = [problem for problem in reading.problems if problem.id != "topology.missing-key"]
 
     assert problems == []
+
+
+def test_every_rule_of_the_table_can_be_read() -> None:
+    rows = re.findall(r"^\| (`[^|]+`) \|", (ROOT / "docs/how-to/claims.md").read_text(), re.MULTILINE)
+    shown = [text for row in rows for text in re.findall(r"`([^`]+ (?:=|<=|>=) [^`]+)`", row)]
+
+    assert len(shown) > 15
+    assert [rules.check([text]) for text in shown] == [()] * len(shown)
+
+
+def claims() -> list[Any]:
+    return [
+        pytest.param(claim, id=claim["name"])
+        for example in declarations()
+        for claim in tomllib.loads(example.values[0]).get("prove", {}).get("claim", [])
+    ]
+
+
+@pytest.mark.parametrize("claim", claims())
+def test_every_claim_shown_can_be_judged(claim: dict[str, Any]) -> None:
+    assert rules.check(claim["holds"]) == ()
+    for fault in claim.get("faults", []):
+        assert list(CATALOGUE[fault["fault"]].problems(fault.get("settings", {}))) == []
+
+
+def journeys() -> list[Any]:
+    return [
+        pytest.param(text, id=name(page))
+        for page in PAGES
+        for language, text in FENCE.findall(page.read_text())
+        if language == "python" and "(Journey)" in text
+    ]
+
+
+@pytest.mark.parametrize("text", journeys())
+def test_every_journey_shown_can_be_loaded(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "proof.py"
+    file.write_text(text)
+    found = journey.load(file)
+
+    assert [rules.check(each.rules) for each in found] == [()] * len(found)
 
 
 def test_troubleshooting_speaks_of_ids_that_exist() -> None:

@@ -9,6 +9,7 @@ no shape reads to ``None`` otherwise. `containers` holds lists, maps and alterna
 from __future__ import annotations
 
 import datetime
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -183,6 +184,23 @@ class Integer(Shape[int]):
 
     def json(self) -> Json:
         return {"type": "integer", "minimum": self.least, "maximum": self.most}
+
+
+class Scalar(Shape[bool | int | float | str]):
+    """Any single value; who uses it judges it."""
+
+    expected = "text, a number, true or false"
+
+    def accepts(self, value: object) -> bool:
+        return isinstance(value, str | int | float)
+
+    def convert(self, value: Any, spot: Spot) -> bool | int | float | str:
+        if isinstance(value, float) and not math.isfinite(value):
+            raise Refusal("bad-value", expected="a finite number")
+        return value  # type: ignore[no-any-return]
+
+    def json(self) -> Json:
+        return {"type": ["string", "number", "boolean"]}
 
 
 class Text(Shape[str]):

@@ -16,7 +16,7 @@ import typer
 
 import mainstay
 from mainstay.base.errors import InvalidInput, MainstayError, OperationFailed
-from mainstay.cli import change, init, inspect, manage, plan, schema, up
+from mainstay.cli import change, init, inspect, manage, plan, prove, schema, up
 from mainstay.cli.output import error_console, speak_whatever_the_locale
 
 app = typer.Typer(
@@ -61,6 +61,7 @@ for verb, panel in (
     (change.restart, "Change"),
     (change.scale, "Change"),
     (change.rollout, "Change"),
+    (prove.prove, "Prove"),
     (inspect.status, "Look"),
     (inspect.logs, "Look"),
     (inspect.events, "Look"),

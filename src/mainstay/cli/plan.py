@@ -220,7 +220,7 @@ def _merged(defaults: Iterable[Default]) -> list[tuple[tuple[str, ...], str, Def
 LONGEST = 34
 """Longer assignments do not move the column of reasons."""
 
-ORDER = ("system", "edge", "service", "engine", "timeouts")
+ORDER = ("system", "edge", "service", "engine", "timeouts", "prove")
 
 
 def _told(program: Program) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -18,6 +19,7 @@ from mainstay.ops.supervise.control import call
 from mainstay.ops.supervise.journal import Journal
 from mainstay.ops.supervise.run import FAILURE, last_failure, run, state_folder
 from mainstay.ops.supervise.state import StateFolder
+from mainstay.ops.supervise.twin import Twin
 from mainstay.ops.topology.values import Topology
 
 DETACH_PATIENCE = 20.0
@@ -31,10 +33,15 @@ def up(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --detach: print the result as JSON.")] = False,
     background: Annotated[bool, typer.Option("--background", hidden=True)] = False,
+    twin: Annotated[Path | None, typer.Option("--twin", hidden=True)] = None,
+    owner: Annotated[int, typer.Option("--owner", hidden=True)] = 0,
 ) -> None:
     """Start the system and stay with it; Ctrl-C stops it in order, a second one at once."""
     topology = target.topology(ctx)
-    if detach:
+    if twin is not None:
+        second = Twin(twin.absolute(), owner)
+        run(second.topology(topology), plain_view, second)
+    elif detach:
         _detach(topology, state_folder(topology), as_json)
     else:
         run(topology, plain_view if background else watching)

@@ -16,7 +16,7 @@ from .conftest import Ended
 Mainstay = Callable[..., Ended]
 VERBS = [
     *("init", "plan", "schema", "up", "down", "wait"),
-    *("restart", "scale", "rollout", "manage", "status", "logs", "events"),
+    *("restart", "scale", "rollout", "manage", "status", "logs", "events", "prove"),
 ]
 
 

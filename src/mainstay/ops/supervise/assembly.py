@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,12 @@ from mainstay.ops.supervise.cluster import Cluster
 from mainstay.ops.supervise.endpoint import PrimaryEndpoint
 from mainstay.ops.supervise.environment import PASSED_ON, Surroundings, for_process
 from mainstay.ops.supervise.journal import Journal
+from mainstay.ops.supervise.links import Links
 from mainstay.ops.supervise.ports import LOOPBACK, Ports, check
 from mainstay.ops.supervise.state import StateFolder
 from mainstay.ops.supervise.supervised import Supervised
 from mainstay.ops.supervise.units import WebReplica, manage_command, with_path
-from mainstay.ops.topology.values import Topology
+from mainstay.ops.topology.values import Service, Topology
 
 Find = Callable[[Any], Program]
 
@@ -74,6 +75,7 @@ class Assembly:
     endpoint: PrimaryEndpoint
     metrics: Address
     cluster: Cluster | None = None
+    links: Links | None = None
     data: list[Engine] = field(default_factory=list)
     """Cache and broker: up before any service."""
     monitoring: list[Engine] = field(default_factory=list)
@@ -116,7 +118,12 @@ class Assembly:
 
 
 async def assemble(
-    topology: Topology, state: StateFolder, ports: Ports, journal: Journal, metrics: Address
+    topology: Topology,
+    state: StateFolder,
+    ports: Ports,
+    journal: Journal,
+    metrics: Address,
+    links: Links | None = None,
 ) -> Assembly:
     """
     Find every program and give every node its place.
@@ -127,7 +134,7 @@ async def assemble(
     programs = await find_programs(topology)
     for name, program in programs.items():
         journal.note("engine.found", name, program.reason, version=program.version, path=str(program.path))
-    builder = _Builder(topology, state, ports, programs)
+    builder = _Builder(topology, state, ports, programs, links)
     nodes = builder.postgres_nodes()
     endpoint = PrimaryEndpoint(builder.endpoint_address())
     data, monitoring = builder.data(), builder.monitoring()
@@ -140,6 +147,7 @@ async def assemble(
         endpoint,
         metrics,
         builder.cluster(nodes, endpoint, journal),
+        links,
         data,
         monitoring,
     )
@@ -151,6 +159,7 @@ class _Builder:
     state: StateFolder
     ports: Ports
     programs: dict[str, Program]
+    links: Links | None = None
     secrets: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -186,10 +195,23 @@ class _Builder:
         declared = self.topology.engines.postgres
         if declared is None:
             return []
+        places = [self._node(f"postgres.{number}") for number in range(1, declared.standbys + 2)]
         return [
-            PostgresNode(self._node(f"postgres.{number}"), self.programs["postgres"], declared, self.secrets)
-            for number in range(1, declared.standbys + 2)
+            PostgresNode(
+                place, self.programs["postgres"], declared, self.secrets, self._upstreams(place, places)
+            )
+            for place in places
         ]
+
+    def _upstreams(self, follower: Node, nodes: list[Node]) -> dict[str, Address]:
+        """In a system with links: where one node follows each of the others."""
+        if self.links is None:
+            return {}
+        return {
+            node.name: self.links.declare(f"{follower.name}->{node.name}", node.address)
+            for node in nodes
+            if node is not follower
+        }
 
     def endpoint_address(self) -> Address:
         declared = self.topology.engines.postgres
@@ -254,6 +276,24 @@ class _Builder:
     def surroundings(
         self, nodes: list[PostgresNode], endpoint: PrimaryEndpoint, data: list[Engine], edge_node: Node
     ) -> Surroundings:
+        around = self._directly(nodes, endpoint, data, edge_node)
+        if self.links is None:
+            return around
+        engines = {engine.node.name.partition(".")[0]: engine.node.address for engine in data}
+        return replace(around, links=self._consumers_links(around, engines))
+
+    def _consumers_links(self, around: Surroundings, engines: Mapping[str, Address]) -> dict[str, Address]:
+        assert self.links is not None  # noqa: S101 - the caller has looked
+        found: dict[str, Address] = {}
+        for service in self.topology.services:
+            for name, address in _consumed(around, service, engines).items():
+                link = f"{service.name}->{name}"
+                found[link] = self.links.declare(link, address)
+        return found
+
+    def _directly(
+        self, nodes: list[PostgresNode], endpoint: PrimaryEndpoint, data: list[Engine], edge_node: Node
+    ) -> Surroundings:
         return Surroundings(
             topology=self.topology,
             secrets=self.secrets,
@@ -266,6 +306,17 @@ class _Builder:
             release=release(self.topology.folder),
             passed_on={name: os.environ[name] for name in PASSED_ON if os.environ.get(name)},
         )
+
+
+def _consumed(around: Surroundings, service: Service, engines: Mapping[str, Address]) -> dict[str, Address]:
+    """Whom a service is told of, and where they are."""
+    found: dict[str, Address] = {}
+    if "postgres" in service.needs and around.primary_endpoint is not None:
+        found["postgres"] = around.primary_endpoint
+        found |= {f"postgres.{number}": address for number, address in enumerate(around.postgres, 1)}
+    found |= {name: address for name, address in engines.items() if name in service.needs}
+    found |= {name: address for name, address in around.inside.items() if name != service.name}
+    return found
 
 
 def release(folder: Path) -> str:

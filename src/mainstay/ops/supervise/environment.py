@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from mainstay.base import wire
 from mainstay.ops.engines.engine import Address
@@ -36,6 +37,8 @@ class Surroundings:
     edge: Address | None = None
     inside: Mapping[str, Address] = field(default_factory=dict)
     """Per service the address at which the edge balances calls from other services."""
+    links: Mapping[str, Address] = field(default_factory=dict)
+    """By name (``orders->postgres.1``) where a link listens, in a system that has links."""
     static: Mapping[str, Path] = field(default_factory=dict)
     release: str = ""
     passed_on: Mapping[str, str] = field(default_factory=dict)
@@ -47,6 +50,33 @@ class Surroundings:
         port = self.edge.port if self.edge else edge.port
         return f"http://{host}:{port}"
 
+    def seen_by(self, consumer: str) -> Surroundings:
+        """The same as this consumer is told it: a link of its own in place of each address that has one."""
+        if not self.links:
+            return self
+
+        def through(name: str, address: Address) -> Address:
+            return self.links.get(f"{consumer}->{name}", address)
+
+        nodes = enumerate(self.postgres, 1)
+        endpoint = self.primary_endpoint
+        return replace(
+            self,
+            postgres=tuple(through(f"postgres.{number}", address) for number, address in nodes),
+            primary_endpoint=through("postgres", endpoint) if endpoint else None,
+            urls={
+                name: _moved(url, self.links.get(f"{consumer}->{name}")) for name, url in self.urls.items()
+            },
+            inside={name: through(name, address) for name, address in self.inside.items()},
+        )
+
+
+def _moved(url: str, address: Address | None) -> str:
+    """A URL with another host and port, and the same credentials."""
+    parts = urlsplit(url)
+    who, at, _ = parts.netloc.rpartition("@")
+    return urlunsplit(parts._replace(netloc=f"{who}{at}{address}")) if address else url
+
 
 def interpreter(service: Service) -> str:
     return service.python or sys.executable
@@ -56,6 +86,7 @@ def for_process(
     around: Surroundings, service: Service, kind: str, name: str, bind: Address | None = None
 ) -> dict[str, str]:
     """Everything a process of this service is told; a worker gets no address to listen on."""
+    around = around.seen_by(service.name)
     topology = around.topology
     env = {
         "PYTHONUNBUFFERED": "1",

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from mainstay.base.errors import OperationFailed, nearest
 from mainstay.ops.supervise.fleet import Fleet
-from mainstay.ops.topology import load
 from mainstay.ops.topology.values import Service
 
 if TYPE_CHECKING:
@@ -145,7 +144,7 @@ class Rollout:
         )
 
     def _read_again(self, name: str) -> Service:
-        topology = load(self._system.topology.file)
+        topology = self._system.read_again()
         known = [service.name for service in self._system.topology.services]
         if name not in known:
             raise OperationFailed(

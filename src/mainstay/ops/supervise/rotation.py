@@ -64,7 +64,7 @@ class Rotation:
 
     def _note(self, *replicas: WebReplica) -> None:
         for replica in replicas:
-            self._backends[replica.backend] = Backend(replica.backend, replica.service, replica.address)
+            self._backends[replica.backend] = Backend(replica.backend, replica.service, replica.edge_address)
 
     async def repeat(self) -> None:
         """Tell an edge that has just started what changed while it was reading its file."""
@@ -124,7 +124,7 @@ class Rotation:
     async def moved(self, replica: WebReplica) -> None:
         """A restarted replica listens elsewhere."""
         backend = self._backends.get(replica.backend)
-        if backend is None or backend.address == replica.address:
+        if backend is None or backend.address == replica.edge_address:
             return
         async with self._one_at_a_time:
             self._note(replica)

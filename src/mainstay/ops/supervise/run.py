@@ -11,18 +11,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 
 from mainstay.base.errors import InvalidInput, MainstayError, OperationFailed
 from mainstay.ops.supervise.child import end_adopted
 from mainstay.ops.supervise.journal import Journal
+from mainstay.ops.supervise.owner import Owner
 from mainstay.ops.supervise.state import StateFolder
 from mainstay.ops.supervise.system import System
+from mainstay.ops.supervise.twin import Twin
 from mainstay.ops.topology.values import Topology
 
 STATE_FOLDER = ".mainstay"
 FAILURE = "failure"
+REMOVE_TRIES = 40
+REMOVE_EVERY = 0.25
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -30,26 +35,49 @@ def state_folder(topology: Topology) -> StateFolder:
     return StateFolder(topology.folder / STATE_FOLDER, topology.name)
 
 
-def run(topology: Topology, watch: Callable[[System], contextlib.AbstractContextManager[None]]) -> None:
+def run(
+    topology: Topology,
+    watch: Callable[[System], contextlib.AbstractContextManager[None]],
+    twin: Twin | None = None,
+) -> None:
     """
-    Run the system until it is told to stop.
+    Run the system until it is told to stop, or its twin until its owner ends.
 
     ``watch`` is entered before the first step and left after the last; it shows a person what happens.
 
     Raises:
         MainstayError: The start failed. Everything is stopped, and the reason is kept for `mainstay wait`.
     """
-    state = state_folder(topology)
+    state = twin.state(topology.name) if twin else state_folder(topology)
     state.claim()
     state.save(FAILURE, {})
-    asyncio.run(_live(topology, state, watch))
+    owner = Owner(twin.owner) if twin and twin.owner else None
+    try:
+        asyncio.run(_live(System(topology, state, Journal(state.events), twin), state, watch, owner))
+    finally:
+        if twin and owner and owner.gone and not twin.kept:
+            _remove(twin, topology.name)
+
+
+def _remove(twin: Twin, system: str) -> None:
+    """A disk that was mounted in it may take a moment to go."""
+    for _ in range(REMOVE_TRIES):
+        try:
+            twin.remove(system)
+            return
+        except OperationFailed:
+            time.sleep(REMOVE_EVERY)
 
 
 async def _live(
-    topology: Topology, state: StateFolder, watch: Callable[[System], contextlib.AbstractContextManager[None]]
+    system: System,
+    state: StateFolder,
+    watch: Callable[[System], contextlib.AbstractContextManager[None]],
+    owner: Owner | None,
 ) -> None:
-    system = System(topology, state, Journal(state.events))
     reason = _listen_to_signals(system)
+    if owner is not None:
+        owner.watch(system.wanted_down.set)
     with watch(system):
         try:
             started = await _start(system)

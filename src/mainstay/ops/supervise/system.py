@@ -31,6 +31,7 @@ from mainstay.ops.supervise.control import ControlServer
 from mainstay.ops.supervise.environment import Surroundings
 from mainstay.ops.supervise.fleet import Fleet, never_ready
 from mainstay.ops.supervise.journal import Journal
+from mainstay.ops.supervise.links import Links
 from mainstay.ops.supervise.logs import rotate
 from mainstay.ops.supervise.metrics import MetricsServer
 from mainstay.ops.supervise.ports import Ports, check
@@ -40,7 +41,9 @@ from mainstay.ops.supervise.rotation import Rotation
 from mainstay.ops.supervise.state import StateFolder
 from mainstay.ops.supervise.status import snapshot
 from mainstay.ops.supervise.supervised import Patience, State, Supervised, Unit
+from mainstay.ops.supervise.twin import Twin
 from mainstay.ops.supervise.units import BackgroundProcess, EngineUnit, WebReplica
+from mainstay.ops.topology import load
 from mainstay.ops.topology.values import Kind, Service, Topology
 
 HOUSEKEEPING = 5.0
@@ -51,7 +54,13 @@ DATABASE_PATIENCE = Patience(ready=120.0, silence=3.0, liveness=6.0)
 class System:
     """One running system. `start` once, `stop` once; the state folder must be claimed already."""
 
-    def __init__(self, topology: Topology, state: StateFolder, journal: Journal) -> None:
+    def __init__(
+        self,
+        topology: Topology,
+        state: StateFolder,
+        journal: Journal,
+        twin: Twin | None = None,
+    ) -> None:
         self.topology = topology
         self.state = state
         self.journal = journal
@@ -64,6 +73,8 @@ class System:
         self.changing = asyncio.Lock()
         self.change: asyncio.Task[Any] | None = None
         """The planned change under way; a stop cuts it off."""
+        self._twin = twin
+        self._links: Links | None = None
         self._ports = Ports({})
         self._assembly: Assembly | None = None
         self._rotation: Rotation | None = None
@@ -134,12 +145,21 @@ class System:
         self.journal.note("system.starting", self.topology.name, f"from {self.topology.file}")
         await self._control.open()
         metrics = Address("127.0.0.1", self._ports.take("supervisor"))
-        self._assembly = await assemble(self.topology, self.state, self._ports, self.journal, metrics)
+        self._links = self._make_links()
+        self._assembly = await assemble(
+            self.topology, self.state, self._ports, self.journal, metrics, self._links
+        )
         self.state.save("ports", self._ports.given)
         self._rotation = Rotation(self.assembly.edge, self.journal)
         await self._metrics.open(metrics)
         self._in_background(self._housekeeping())
-        await _all([self._start_engines(), *(self._prepare(service) for service in self.topology.services)])
+        await _all(
+            [
+                self._start_links(),
+                self._start_engines(),
+                *(self._prepare(service) for service in self.topology.services),
+            ]
+        )
         if self.assembly.cluster is not None:
             await self.assembly.cluster.until_kept(DATABASE_PATIENCE.ready)
         self._make_fleets()
@@ -150,6 +170,15 @@ class System:
         self.journal.note(
             "system.running", self.topology.name, self.url, seconds=round(time.monotonic() - self.began, 2)
         )
+
+    def _make_links(self) -> Links | None:
+        content = self._twin.content() if self._twin else None
+        return Links(self.state, self._ports, content.seed) if content and content.links else None
+
+    async def _start_links(self) -> None:
+        """Together with the engines: who uses a link waits for what is behind it anyway."""
+        if self._links is not None:
+            await self._start_unit(self._links)
 
     async def _start_engines(self) -> None:
         cluster = self.assembly.cluster
@@ -217,6 +246,7 @@ class System:
                 lambda: self.assembly.around,
                 lambda: Address("127.0.0.1", self._ports.take(key)),
                 generation,
+                open_link=self._open_edge_link if self._links is not None else None,
             )
         else:
             unit = BackgroundProcess(name, service, kind, lambda: self.assembly.around)
@@ -230,6 +260,10 @@ class System:
         process.kill_when_frozen = kind.name == "web" and not self.assembly.edge.breaks_hanging
         process.is_spare = lambda: self._others_answer(process)
         return process
+
+    async def _open_edge_link(self, replica: WebReplica) -> Address:
+        assert self._links is not None, "only a system with links asks for one"  # noqa: S101
+        return await self._links.lead(f"edge->{replica.name}", replica.address, key=replica.backend)
 
     def _others_answer(self, process: Supervised) -> bool:
         fleet = self.fleets.get((process.unit.service, process.unit.kind))
@@ -258,6 +292,8 @@ class System:
         self._remember_pids()
         if process.state is State.STOPPED and isinstance(process.unit, WebReplica):
             self._ports.forget(process.unit.backend)
+            if self._links is not None:
+                self._in_background(self._links.forget(process.unit.backend))
         if process.unit.kind == "edge" and process.state is State.READY and self._rotation is not None:
             self._in_background(self._rotation.repeat())
         if isinstance(process.unit, WebReplica) and self._rotation is not None and self.phase == "running":
@@ -359,6 +395,16 @@ class System:
         """Processes came or went."""
         self._describe_targets()
 
+    def read_again(self) -> Topology:
+        """
+        What the file says now, or what a twin makes of it.
+
+        Raises:
+            InvalidInput: With every problem of it.
+        """
+        topology = load(self.topology.file)
+        return self._twin.topology(topology) if self._twin else topology
+
     def renew(self, service: Service) -> Surroundings:
         """
         Let new processes of a service see its new declaration and release; returns what to `go_back_to`.
@@ -415,11 +461,13 @@ class System:
             cluster.stopping()
         edge = [process for name, process in self.engines.items() if name.startswith("edge.")]
         database = [process for name, process in self.engines.items() if name.startswith("postgres.")]
-        others = [process for process in self.engines.values() if process not in (*edge, *database)]
+        links = [process for process in self.engines.values() if process.unit is self._links]
+        others = [process for process in self.engines.values() if process not in (*edge, *database, *links)]
         await asyncio.gather(*(process.stop(why, 1.5) for process in edge))
         await asyncio.gather(*(fleet.stop(why) for fleet in self.fleets.values()))
         await asyncio.gather(*(process.stop(why) for process in others))
         await self._stop_database(database, why)
+        await asyncio.gather(*(process.stop(why) for process in links))
         if self._assembly is not None:
             await self._assembly.endpoint.close()
         await self._metrics.close()

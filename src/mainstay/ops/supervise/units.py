@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,6 +53,9 @@ class WebReplica:
     generation: int = 1
     kind: str = "web"
     address: Address = field(default_factory=lambda: Address("127.0.0.1", 0))
+    open_link: Callable[[WebReplica], Awaitable[Address]] | None = None
+    """In a system with links: makes the edge's own link lead here, and says where it listens."""
+    _link: Address | None = field(default=None, init=False)
 
     @property
     def service(self) -> str:
@@ -63,8 +66,15 @@ class WebReplica:
         """The name under which the edge knows this very process; unlike ``name`` never used twice."""
         return f"{self.name}.g{self.generation}"
 
+    @property
+    def edge_address(self) -> Address:
+        """Where the edge reaches it."""
+        return self._link or self.address
+
     async def prepare(self) -> None:
         self.address = self.take_port()
+        if self.open_link is not None:
+            self._link = await self.open_link(self)
 
     def launch(self) -> Launch:
         timeouts = self.around().topology.timeouts

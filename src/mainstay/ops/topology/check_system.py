@@ -125,6 +125,15 @@ def _timeouts(case: Case) -> None:
         case.report("timeouts-nest", path, f"{outer} > {inner}", found, rests_on=[f"timeouts.{inner}"])
 
 
+def _claims(case: Case) -> None:
+    seen: set[str] = set()
+    for index, claim in enumerate(case.topology.prove.claims):
+        if claim.name in seen:
+            path = f"prove.claim[{index}].name"
+            case.report("name-clash", path, "a name that no other claim has", repr(claim.name))
+        seen.add(claim.name)
+
+
 CHECKS: tuple[Callable[[Case], None], ...] = (
     _names,
     _routes,
@@ -134,4 +143,5 @@ CHECKS: tuple[Callable[[Case], None], ...] = (
     _alertmanager,
     _capacity,
     _timeouts,
+    _claims,
 )

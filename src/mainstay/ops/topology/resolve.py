@@ -48,6 +48,7 @@ def resolve(declaration: declared.Declaration, file: Path, spot: Spot) -> values
         services=services,
         engines=_engines(declaration.engine, services, folder, spot.key("engine")),
         timeouts=values.Timeouts(**_fields(declaration.timeouts)),
+        prove=_prove(declaration.prove, folder),
     )
 
 
@@ -61,6 +62,20 @@ def _system_name(table: declared.SystemTable, folder: Path, spot: Spot) -> str:
     name = slug(folder.name, "system")
     spot.defaulted("name", name, "the name of the folder that holds the file")
     return name
+
+
+def _prove(table: declared.ProveTable, folder: Path) -> values.Prove:
+    claims = tuple(
+        values.DeclaredClaim(
+            **{
+                **_fields(claim),
+                "faults": tuple(values.DeclaredFault(**_fields(fault)) for fault in claim.faults),
+            }
+        )
+        for claim in table.claim
+    )
+    journeys = below(folder, table.journeys) if table.journeys else None
+    return values.Prove(journeys, table.rate, claims, table.without)
 
 
 def _edge(table: declared.EdgeTable, folder: Path, spot: Spot) -> values.Edge:

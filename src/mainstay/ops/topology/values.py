@@ -18,6 +18,7 @@ from mainstay.base.schema import Default
 Interface = Literal["asgi", "wsgi"]
 EdgeEngine = Literal["auto", "haproxy", "nginx"]
 Durability = Literal["available", "strict"]
+LoadShape = Literal["steady", "step", "ramp", "spike"]
 
 AUTOMATIC = 0
 """A port that is chosen when the system first starts and kept in its state folder."""
@@ -173,6 +174,43 @@ class Timeouts:
 
 
 @dataclass(frozen=True, slots=True)
+class DeclaredFault:
+    """One entry of a claim's ``faults``; `ops.prove` knows what the words mean."""
+
+    fault: str
+    target: str = ""
+    at: float = 0.0
+    lasts: float | None = None
+    settings: Mapping[str, bool | int | float | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredClaim:
+    """One ``[[prove.claim]]``."""
+
+    name: str
+    says: str
+    faults: tuple[DeclaredFault, ...]
+    holds: tuple[str, ...]
+    journeys: tuple[str, ...] = ()
+    rate: int | None = None
+    shape: LoadShape = "steady"
+    peak: int = 1
+    calm: float = 4.0
+    within: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Prove:
+    """What is claimed of a system beside the claims that come by themselves."""
+
+    journeys: Path | None = None
+    rate: int = 20
+    claims: tuple[DeclaredClaim, ...] = ()
+    without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Topology:
     """A whole system."""
 
@@ -182,6 +220,7 @@ class Topology:
     services: tuple[Service, ...]
     engines: Engines
     timeouts: Timeouts = field(default_factory=Timeouts)
+    prove: Prove = field(default_factory=Prove)
     defaults: tuple[Default, ...] = ()
     """What nobody wrote, each with its reason; for `mainstay plan`."""
 

@@ -115,3 +115,19 @@ def test_what_the_file_says_wins(around: Surroundings) -> None:
     own = replace(catalog, env={"DATABASE_URL": "sqlite:///elsewhere"})
     changed = replace(around, topology=replace(around.topology, services=(own, orders)))
     assert told(changed, "catalog")["DATABASE_URL"] == "sqlite:///elsewhere"
+
+
+def test_with_links_each_service_is_told_links_of_its_own_in_place_of_addresses(around: Surroundings) -> None:
+    names = ["postgres", "postgres.1", "postgres.2", "valkey", "orders"]
+    links = {f"catalog->{name}": Address("127.0.0.1", 9000 + n) for n, name in enumerate(names)}
+    before, after = told(around, "catalog"), told(replace(around, links=links), "catalog")
+    assert {name: value for name, value in after.items() if before[name] != value} == {
+        "DATABASE_URL": "postgresql://catalog:pw-catalog@127.0.0.1:9000/catalog",
+        "MAINSTAY_DATABASE_HOSTS": "127.0.0.1:9001,127.0.0.1:9002",
+        "DATABASE_REPLICA_URLS": "postgresql://catalog:pw-catalog@127.0.0.1:9002/catalog",
+        "CACHE_URL": "redis://:secret@127.0.0.1:9003/0",
+        "REDIS_URL": "redis://:secret@127.0.0.1:9003/0",
+        "MAINSTAY_URL_ORDERS": "http://127.0.0.1:9004",
+        "ORDERS": "http://127.0.0.1:9004",
+    }
+    assert told(replace(around, links=links), "orders") == told(around, "orders")

@@ -16,6 +16,7 @@ from mainstay.ops.supervise.rollout import Rollout
 from mainstay.ops.supervise.rotation import Rotation
 from mainstay.ops.supervise.supervised import State
 from mainstay.ops.supervise.units import WebReplica
+from mainstay.ops.topology import load
 from mainstay.ops.topology.values import Kind, Service, Topology
 
 from .fakes import FakeEdge, FakeProcessOf
@@ -64,6 +65,9 @@ class Stage:
             for service in topology.services
             for kind in service.kinds
         }
+
+    def read_again(self) -> Topology:
+        return load(self.topology.file)
 
     def _hire(self, service: Service, kind: Kind, number: int, generation: int) -> Any:
         unit: Any = self.replica(number, generation, service)

@@ -135,3 +135,19 @@ def test_preparing_does_what_the_file_says(
     catalog: Service, change: dict[str, Any], words: tuple[str, ...]
 ) -> None:
     assert preparation.arguments(replace(catalog, **change)) == words
+
+
+async def test_with_a_link_the_edge_is_told_the_link_and_the_replica_its_own_port(
+    catalog: Service, around: Surroundings
+) -> None:
+    link, opened = Address("127.0.0.1", 30000), []
+
+    async def open_link(replica: WebReplica) -> Address:
+        opened.append(replica.address)
+        return link
+
+    own = Address("127.0.0.1", 21000)
+    web = WebReplica("catalog.web.1", catalog, lambda: around, lambda: own, open_link=open_link)
+    await web.prepare()
+    assert (web.address, web.edge_address, opened) == (own, link, [own])
+    assert web.launch().env["MAINSTAY_BIND"] == str(own)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mainstay.base.containers import Either, ListOf, MapOf
 from mainstay.base.schema import REQUIRED, Table, keys
-from mainstay.base.shapes import Choice, Duration, Flag, Integer, Shape, Size, Text
+from mainstay.base.shapes import Choice, Duration, Flag, Integer, Scalar, Shape, Size, Text
 
 TOML_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 SCALARS = (
@@ -33,6 +33,10 @@ def fitting(shape: Shape[Any]) -> st.SearchStrategy[Any]:
             return st.booleans()
         case Integer():
             return st.integers(shape.least, shape.most)
+        case Scalar():
+            return (
+                st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TOML_TEXT
+            )
         case Text():
             return st.from_regex(rf"\A({shape.pattern})\Z", alphabet=st.characters(codec="ascii")).filter(
                 _is_short
@@ -44,7 +48,7 @@ def fitting(shape: Shape[Any]) -> st.SearchStrategy[Any]:
         case Size():
             return st.integers(shape.least, shape.most)
         case ListOf():
-            return st.lists(fitting(shape.item), min_size=shape.least, max_size=3, unique=True)
+            return st.lists(fitting(shape.item), min_size=shape.least, max_size=3, unique_by=repr)
         case MapOf():
             return st.dictionaries(
                 fitting(shape.name), fitting(shape.value), min_size=shape.least, max_size=2

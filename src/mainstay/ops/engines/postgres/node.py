@@ -46,6 +46,8 @@ class PostgresNode:
     program: Program
     declared: Declared
     secrets: Mapping[str, str] = field(repr=False)
+    upstreams: Mapping[str, Address] = field(default_factory=dict)
+    """By its name where another node is followed, if not at its own address."""
     role: Role = field(default_factory=Role)
     _session: Session = field(init=False, repr=False)
     _waiting: replication.Waiting = field(default_factory=replication.Waiting, init=False, repr=False)
@@ -174,13 +176,16 @@ class PostgresNode:
         return Rejoined(copied=False)
 
     def _follow(self, primary: PostgresNode) -> None:
-        self.role = Role(upstream=primary.node.address)
+        self.role = self._role_behind(primary)
         self._prepare_existing()
+
+    def _role_behind(self, primary: PostgresNode) -> Role:
+        return Role(upstream=self.upstreams.get(primary.node.name, primary.node.address))
 
     async def _copy(self, primary: PostgresNode, reason: str) -> Rejoined:
         folder.make(self.node.folder, self.node.config)
         cluster.check_stopped(self.node.data)
-        self.role = Role(upstream=primary.node.address)
+        self.role = self._role_behind(primary)
         folder.write(self.node, self.files())
         await primary.make_slot(self.node.name)
         await self._tools.copy(primary.node.address)
@@ -344,7 +349,7 @@ class PostgresNode:
         """
         await primary.make_slot(self.node.name)
         async with self._leading("follow another primary") as session:
-            self.role = Role(upstream=primary.node.address)
+            self.role = self._role_behind(primary)
             await self._apply_role(session)
 
     @property

@@ -52,8 +52,11 @@ class Session:
     own. Not to be shared between event loops.
     """
 
-    def __init__(self, address: Address, *, user: str, password: str, application: str) -> None:
+    def __init__(
+        self, address: Address, *, user: str, password: str, application: str, database: str = "postgres"
+    ) -> None:
         self._address = address
+        self._database = database
         self._user = user
         self._password = password
         self._application = application
@@ -105,7 +108,7 @@ class Session:
             port=self._address.port,
             user=self._user,
             password=self._password,
-            dbname="postgres",
+            dbname=self._database,
             application_name=self._application,
             connect_timeout=10,
             sslmode="disable",

@@ -1,0 +1,138 @@
+"""``prove`` once its options are read: the proof itself with its signals, or the list of what it would try."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+import typer
+from rich.table import Table
+
+from mainstay.cli.output import console, print_json
+from mainstay.cli.proving import showing, tell_folder
+from mainstay.ops.prove.claim import Claim
+from mainstay.ops.prove.evidence.document import document, strike_text
+from mainstay.ops.prove.evidence.folder import Folder
+from mainstay.ops.prove.faults import catalogue
+from mainstay.ops.prove.faults.kind import FaultKind
+from mainstay.ops.prove.plan import Options, chosen, estimate
+from mainstay.ops.prove.progress import Progress, Silent
+from mainstay.ops.prove.proof import Proof
+from mainstay.ops.prove.run import prove
+from mainstay.ops.prove.system import twin_folder
+from mainstay.ops.topology.values import Topology
+
+__all__ = ["Options", "carry_out", "show"]
+
+
+def carry_out(topology: Topology, options: Options, *, as_json: bool) -> None:
+    """
+    Prove, show it meanwhile and at the end, and leave with the exit code that it has.
+
+    Raises:
+        MainstayError: Nothing could be tried.
+    """
+    proof, folder = asyncio.run(
+        _interruptible(prove(topology, options, lambda _: _progress(as_json), argv=sys.argv[1:]))
+    )
+    if as_json:
+        print_json({**document(proof), "folder": str(folder.path)})
+    tell_folder(folder)
+    if options.keep and (place := twin_folder(topology, folder)).exists():
+        typer.echo(f"the twin is kept in {place}", err=True)
+    if proof.exit_code:
+        raise typer.Exit(proof.exit_code)
+
+
+def show(topology: Topology, options: Options, *, as_json: bool) -> None:
+    """
+    What would be tried, and every fault there is.
+
+    Raises:
+        InvalidInput: A claim or a name means nothing.
+    """
+    claims, _ = chosen(topology, options)
+    if as_json:
+        print_json(
+            {
+                "claims": [_claim(each) for each in claims],
+                "faults": [_fault(each) for each in catalogue.names()],
+            }
+        )
+        return
+    out = console()
+    out.print(_claim_table(claims))
+    about = f"about {max(estimate(claims) / 60, 1):.0f} min"
+    out.print(f"\n{len(claims)} claims, {about}\n", highlight=False)
+    out.print(_fault_table())
+
+
+def _progress(as_json: bool) -> Progress:
+    return Silent() if as_json else showing()
+
+
+async def _interruptible(work: Coroutine[Any, Any, tuple[Proof, Folder]]) -> tuple[Proof, Folder]:
+    """The first signal ends the proof in order, with what it has; the second is the terminal's own."""
+    task = asyncio.create_task(work)
+    loop = asyncio.get_running_loop()
+
+    def on_signal(number: signal.Signals) -> None:
+        task.cancel(f"received {number.name}")
+        loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            loop.add_signal_handler(number, on_signal, number)
+    return await task
+
+
+def _claim_table(claims: tuple[Claim, ...]) -> Table:
+    table = _table("Claims", "name", "what happens", "what must hold")
+    for claim in claims:
+        struck = ", ".join(strike_text(strike) for strike in claim.strikes) or "load alone"
+        table.add_row(claim.name, struck, "\n".join(claim.holds))
+    return table
+
+
+def _fault_table() -> Table:
+    table = _table("Faults", "name", "what it does", "targets", "settings")
+    for kind in catalogue.names():
+        settings = "\n".join(f"{each.name} = {each.default} {each.unit}".strip() for each in kind.settings)
+        table.add_row(kind.name, kind.says, ", ".join(kind.targets) or "—", settings or "—")
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _claim(claim: Claim) -> dict[str, Any]:
+    return {
+        "name": claim.name,
+        "says": claim.says,
+        "faults": [strike_text(strike) for strike in claim.strikes],
+        "holds": list(claim.holds),
+        "sizes": list(claim.tags),
+        "source": claim.source,
+    }
+
+
+def _fault(kind: FaultKind) -> dict[str, Any]:
+    settings = [
+        {"name": each.name, "default": each.default, "expected": each.expected, "says": each.says}
+        for each in kind.settings
+    ]
+    return {
+        "name": kind.name,
+        "says": kind.says,
+        "targets": list(kind.targets),
+        "needs": kind.needs,
+        "lasts": kind.lasts,
+        "settings": settings,
+    }

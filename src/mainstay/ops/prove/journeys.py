@@ -1,0 +1,98 @@
+"""Where the load of a proof comes from: the project's journeys, a Locust file, or what the pages themselves show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from mainstay.base.errors import InvalidInput, Problem, nearest
+from mainstay.ops.prove import derive, journey, locust, rules
+from mainstay.ops.prove.claim import Claim
+from mainstay.ops.prove.journey import Journey
+from mainstay.ops.prove.plan import Options, place, with_lines
+from mainstay.ops.prove.trial import rules_of
+from mainstay.ops.topology.values import Topology
+
+
+class Source:
+    """
+    Gives each claim journeys of its own, so that none starts with what another left behind.
+
+    Making one reads the project's file, if it names one, before anything is started.
+
+    Raises:
+        InvalidInput: The file is wrong, its rules or those of ``claims`` do not fit it or one
+            another, or a claim asks for journeys that it does not have.
+    """
+
+    def __init__(self, topology: Topology, options: Options, claims: Iterable[Claim] = ()) -> None:
+        self._path = topology.prove.journeys
+        self._spares = bool(options.against or options.running) and not options.writes
+        self._derived: Sequence[Journey] = ()
+        known = self._read() if self._path is not None else []
+        if problems := [*_own_problems(self._path, known), *_problems(topology, known, claims)]:
+            raise InvalidInput(with_lines(topology, problems))
+
+    async def fresh(self, url: str) -> Sequence[Journey]:
+        """
+        New journeys for a system that is up.
+
+        Raises:
+            OperationFailed: Nothing was found there that could be read.
+        """
+        if self._path is not None:
+            return self._read()
+        if not self._derived:
+            self._derived = await derive.journeys(url)
+        return self._derived
+
+    def _read(self) -> Sequence[Journey]:
+        assert self._path is not None  # noqa: S101 - asked by both callers
+        found = locust.journeys(self._path) if locust.is_locust(self._path) else journey.load(self._path)
+        if not self._spares:
+            return found
+        if reading := [each for each in found if not each.writes]:
+            return reading
+        expected = "a journey that only reads, as the system is in use"
+        problem = Problem(
+            "prove.journey-writes",
+            str(self._path),
+            "",
+            expected,
+            f"{len(found)} that write",
+            "--writes lets them",
+        )
+        raise InvalidInput([problem])
+
+
+def _own_problems(path: Path | None, journeys: Sequence[Journey]) -> list[Problem]:
+    """What is wrong with the rules of the journeys themselves."""
+    names = [each.name for each in journeys]
+    return [
+        problem
+        for each in journeys
+        for problem in rules.check(each.rules, where=str(path), path=f"{each.name}.rules", journeys=names)
+    ]
+
+
+def _problems(topology: Topology, journeys: Sequence[Journey], claims: Iterable[Claim]) -> list[Problem]:
+    """What is wrong between these claims and the journeys that are their load."""
+    names = [each.name for each in journeys]
+    found: list[Problem] = []
+    for claim in claims:
+        where = place(topology, claim)
+        for index, name in enumerate(claim.load.only):
+            if name not in names:
+                expected = (
+                    f"a journey: {', '.join(names)}" if names else "none: [prove] names no file of journeys"
+                )
+                key = where.key(f"{where.journeys}[{index}]")
+                hint = nearest(name, names)
+                found.append(Problem("prove.journey-unknown", where.where, key, expected, repr(name), hint))
+        if names:
+            held = where.key("holds")
+            found += rules.check(claim.holds, where=where.where, path=held, journeys=names)
+            together = rules.check(rules_of(claim, journeys), where=where.where)
+            found += [replace(each, path=held) for each in together if each.id == "prove.rule-conflict"]
+    return found

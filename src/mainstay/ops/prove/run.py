@@ -1,0 +1,175 @@
+"""
+A proof from its first word to its last: the story that `mainstay prove` tells.
+
+    understand claims and journeys, make the evidence folder          (nothing is started yet)
+    -> guard, twin                                                     (or the running system)
+    -> each claim: ready? -> steady load -> faults -> ready again -> load -> final reading -> judged
+       a claim that fails is shrunk to the fewest faults and the shortest time that still fail
+    -> twin stopped, evidence written
+
+Whatever ends it, what was injected is undone, what was started is stopped, and what was seen
+is written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from mainstay.base.errors import MainstayError
+from mainstay.ops.prove import calibration, plan, replay, schedule, system
+from mainstay.ops.prove.claim import Claim, Result
+from mainstay.ops.prove.evidence.folder import Folder
+from mainstay.ops.prove.guard import GuardProcess
+from mainstay.ops.prove.journeys import Source
+from mainstay.ops.prove.plan import Options
+from mainstay.ops.prove.progress import Progress
+from mainstay.ops.prove.proof import Proof, surroundings
+from mainstay.ops.prove.shrink import shrink
+from mainstay.ops.prove.system import ProvedSystem
+from mainstay.ops.prove.trial import Trial, applicable, rules_of
+from mainstay.ops.prove.verdict import Verdict
+from mainstay.ops.topology.values import Topology
+
+
+async def prove(
+    topology: Topology,
+    options: Options,
+    progress: Callable[[Folder], Progress],
+    *,
+    argv: Sequence[str] = (),
+) -> tuple[Proof, Folder]:
+    """
+    Try every chosen claim and write the evidence.
+
+    Cancelling it ends the proof in order: what was seen until then is judged and written.
+
+    Raises:
+        InvalidInput: Something that a person wrote means nothing; nothing was started.
+        OperationFailed: There is no place for evidence, the address is refused, or the system did not come up.
+    """
+    claims, seed = plan.chosen(topology, options)
+    journeys = Source(topology, options, claims)
+    if options.against:
+        system.check_address(options.against, allowed=options.allow_remote)
+    text = topology.file.read_text()
+    began = datetime.now(UTC)
+    folder = Folder.create(
+        topology.folder, options.size, began, topology_text=text, evidence=options.evidence
+    )
+    proof = Proof(
+        system=topology.name,
+        url=options.against,
+        size=options.size,
+        seed=seed,
+        began=began,
+        seconds=0.0,
+        versions=surroundings(),
+        topology_text=text,
+        argv=("mainstay", *argv),
+        results=[],
+    )
+    run = _Run(topology, options, progress(folder), folder, proof, journeys)
+    await run.all(claims)
+    return proof, folder
+
+
+@dataclass
+class _Run:
+    topology: Topology
+    options: Options
+    progress: Progress
+    folder: Folder
+    proof: Proof
+    journeys: Source
+
+    async def all(self, claims: Sequence[Claim]) -> None:
+        """
+        Every claim in order; what goes wrong before the first was tried is raised once everything is written.
+
+        Writing is done here and not in a thread: whatever else cuts this off then finds it done.
+        """
+        began = time.monotonic()
+        self.progress.begin(len(claims), plan.estimate(claims))
+        try:
+            await self._try_all(claims)
+        except asyncio.CancelledError as cut:
+            self.proof.interrupted = str(cut) or "interrupted"
+        except MainstayError as error:
+            self.proof.interrupted = str(error).partition("\n")[0]
+            if not self.proof.results:
+                # It could not be told; 1 would say that a claim does not hold.
+                error.exit_code = 2
+                raise
+        except Exception as error:
+            self.proof.interrupted = f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            self.proof.seconds = time.monotonic() - began
+            self.folder.write(self.proof)
+            self.progress.end(self.proof, self.folder.path)
+
+    async def _try_all(self, claims: Sequence[Claim]) -> None:
+        with GuardProcess.start() as guard:
+            async with system.opened(self.topology, self.options, self.folder, guard, claims) as proved:
+                self.proof.url = proved.url
+                self.proof.versions = {**self.proof.versions, **proved.versions}
+                # A system of which no load can be made is told before anything is tried.
+                await self.journeys.fresh(proved.url)
+                try:
+                    await self._try_each(claims, proved)
+                finally:
+                    self.proof.events = list(await proved.events())
+
+    async def _try_each(self, claims: Sequence[Claim], proved: ProvedSystem) -> None:
+        tried: Counter[str] = Counter()
+        for number, claim in enumerate(claims, 1):
+            self.progress.claim(claim, number)
+            # The second try of a claim may hit another replica than the first, and the same one every time.
+            kind = claim.name.partition(".")[0]
+            seed = self.proof.seed + tried[kind]
+            result = await self._try(claim, proved, seed)
+            tried[kind] += 1
+            self.proof.results.append(result)
+            self.progress.done(result)
+            if result.verdict is Verdict.FAIL and result.claim.strikes and self.options.shrink:
+                await self._shrink(result, proved, seed)
+
+    async def _try(self, claim: Claim, proved: ProvedSystem, seed: int) -> Result:
+        """One claim with journeys of its own; whom it hits is decided by the seed alone."""
+        if claim.source == calibration.CLAIM.source:
+            self.progress.phase("steady", claim.steady + claim.after + calibration.STALL)
+            with self.folder.open_history(claim) as stream:
+                return await calibration.calibrate(claim, seed, stream)
+        names = [str(row["name"]) for row in await proved.processes()]
+        claim = replace(claim, strikes=schedule.resolve(claim.strikes, names, seed))
+        journeys = await self.journeys.fresh(proved.url)
+        with self.folder.open_history(claim) as stream:
+            return await Trial(claim, proved, journeys, self.progress, seed, stream).run()
+
+    async def _shrink(self, result: Result, proved: ProvedSystem, seed: int) -> None:
+        """Find less that still fails, and save it where ``--replay`` takes it from."""
+        limit = plan.SHRINK_LIMITS[self.options.size]
+        self.progress.phase("shrinking", limit)
+        path = self.folder.claim(result.claim) / "replay.json"
+        rules = rules_of(result.claim, await self.journeys.fresh(proved.url))
+        rules = tuple(applicable(result.claim, rules, result.history))
+
+        async def fails(claim: Claim) -> bool | None:
+            smaller = replace(claim, name=f"{result.claim.name}-shrunk")
+            verdict = (await self._try(smaller, proved, seed)).verdict
+            return {Verdict.FAIL: True, Verdict.PASS: False}.get(verdict)
+
+        found = await shrink(result.claim, fails, seconds=limit)
+        kept = replace(found.claim, name=result.claim.name, holds=rules)
+        note = "; ".join(found.steps) or "nothing could be left out"
+        content = replay.to_json(replay.Replay(kept, seed, note))
+        try:
+            path.write_text(json.dumps(content, indent=2) + "\n")
+        except OSError as error:
+            self.folder.troubles.append(f"{path} was not written: {error.strerror or error}")

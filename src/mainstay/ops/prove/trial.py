@@ -1,0 +1,269 @@
+"""One claim, tried once: steady load, faults, ready again, load, final reading, judgement."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Sequence
+from dataclasses import replace
+from typing import IO
+
+from mainstay.base.errors import MainstayError, OperationFailed
+from mainstay.ops.prove.claim import FROM_TOPOLOGY, Bite, Claim, Result
+from mainstay.ops.prove.claims import NEVER_TWICE
+from mainstay.ops.prove.faults import catalogue, schedule
+from mainstay.ops.prove.faults.fault import NotPossible, Strike
+from mainstay.ops.prove.history import History, Kind, Phase
+from mainstay.ops.prove.inside import unkeyed
+from mainstay.ops.prove.journey import Journey
+from mainstay.ops.prove.judge import judge
+from mainstay.ops.prove.load import Generator
+from mainstay.ops.prove.progress import Progress
+from mainstay.ops.prove.rules import parse
+from mainstay.ops.prove.sampling import Sampler
+from mainstay.ops.prove.summary import STOOD_STILL, Summary
+from mainstay.ops.prove.system import ProvedSystem
+from mainstay.ops.prove.verdict import Judgement, Verdict
+from mainstay.ops.prove.vocabulary import KINDS, Rule, Unit
+
+LIVE_EVERY = 0.5
+NOT_THE_LOAD = 0.25
+"""Seconds by which steps may begin late, at the 99th percentile, before the load was another one."""
+
+CALM_PATIENCE = 60.0
+"""Seconds that the system may take to be ready before a claim, after whatever the one before did."""
+
+
+class Trial:
+    """Made for one claim; `run` it once. Whatever ends it, the load has ended and the faults are undone."""
+
+    def __init__(
+        self,
+        claim: Claim,
+        system: ProvedSystem,
+        journeys: Sequence[Journey],
+        progress: Progress,
+        seed: int,
+        stream: IO[str],
+    ) -> None:
+        self.claim = claim
+        self.system = system
+        self.progress = progress
+        self.seed = seed
+        self.history = History(stream=stream)
+        self.result = Result(claim, self.history)
+        self.rules = rules_of(claim, journeys)
+        self._generator = Generator(journeys, claim.load, system.url, self.history, seed=seed)
+        self._sampler = Sampler(system)
+        self._readiness: Judgement | None = None
+
+    async def run(self) -> Result:
+        """
+        Try it, and judge what was seen.
+
+        Raises:
+            asyncio.CancelledError: It was cut off; everything is undone.
+        """
+        try:
+            await self._prepare()
+            async with self._watched():
+                await self._load()
+            await self._phase("final", self._generator.final(), 30.0)
+            self.result.figures |= await self.system.inside(self.history)
+        except NotPossible as lacking:
+            self.result.not_run = str(lacking)
+        except MainstayError as error:
+            self.result.trouble = str(error)
+        finally:
+            await self._generator.close()
+        self._judge()
+        return self.result
+
+    # --- before ------------------------------------------------------------------------------
+
+    async def _prepare(self) -> None:
+        self.progress.phase("preparing", CALM_PATIENCE)
+        await self.system.until_ready(CALM_PATIENCE, "before this claim")
+        await self._generator.set_up()
+
+    # --- under load ----------------------------------------------------------------------------
+
+    async def _load(self) -> None:
+        self._generator.start()
+        patience: float | None = None
+        try:
+            await self._phase("steady", asyncio.sleep(self.claim.steady), self.claim.steady)
+            if self.claim.strikes or self.claim.load.peak != 1:
+                await self._phase("fault", self._faults(), self._length() + self.claim.patience)
+            await self._phase("after", asyncio.sleep(self.claim.after), self.claim.after)
+        except asyncio.CancelledError:
+            # Nobody will judge this, so no step is waited for.
+            patience = 0.0
+            raise
+        finally:
+            await self._generator.stop(patience)
+
+    async def _faults(self) -> None:
+        """Until they are over and everything is ready again; counts as a fault until then."""
+        self._generator.surge(self._length())
+        try:
+            if self.claim.strikes:
+                self.result.bites = await self._strikes()
+            else:
+                await asyncio.sleep(self._length())
+        finally:
+            self._generator.calm()
+        await self._until_ready_again()
+
+    async def _strikes(self) -> list[Bite]:
+        """A fault that breaks by itself costs this claim, and none of the others."""
+        try:
+            return await schedule.run(self.claim.strikes, self.system.target, report=self._report)
+        except (MainstayError, NotPossible):
+            raise
+        except Exception as error:
+            raise OperationFailed(
+                "prove.fault-broke", f"a fault could not be carried out: {type(error).__name__}: {error}"
+            ) from error
+
+    async def _until_ready_again(self) -> None:
+        """That everything comes back by itself is part of every claim with a fault."""
+        if not self.claim.strikes:
+            return
+        rule = f"ready-again <= {self.claim.patience:g} s"
+        began = time.monotonic()
+        try:
+            await self.system.until_ready(self.claim.patience, "after the faults")
+        except OperationFailed as error:
+            words = "; ".join(error.details) or error.what
+            self._readiness = Judgement(rule, Verdict.FAIL, f"not ready: {words}", details=error.details)
+        else:
+            took = time.monotonic() - began
+            self.result.figures["ready-again"] = took
+            self._readiness = Judgement(rule, Verdict.PASS, f"{took:.2f} s after the faults", took)
+
+    def _length(self) -> float:
+        lasts = [strike.at + catalogue.duration(strike) for strike in self.claim.strikes]
+        return max(lasts, default=0.0) if lasts else 2 * self.claim.steady
+
+    def _report(self, strike: Strike, what: str) -> None:
+        self.progress.strike(strike, what)
+
+    async def _phase(self, name: str, work: Awaitable[None], seconds: float) -> None:
+        self.progress.phase(name, seconds)
+        began = time.monotonic()
+        try:
+            await work
+        finally:
+            self.history.add(Phase(name, began, time.monotonic()))
+
+    @contextlib.asynccontextmanager
+    async def _watched(self) -> AsyncIterator[None]:
+        """Progress and resource samples, for as long as the load is on."""
+        tasks = [asyncio.create_task(self._show()), asyncio.create_task(self._sampler.run())]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _show(self) -> None:
+        while True:
+            await asyncio.sleep(LIVE_EVERY)
+            live = self._generator.live()
+            told = {
+                "rate": "rate",
+                "p99": "p99",
+                "ok": "all.ok",
+                "fail": "all.fail",
+                "unknown": "all.unknown",
+            }
+            self.progress.live({name: live[key] for name, key in told.items()})
+
+    # --- afterwards ------------------------------------------------------------------------------
+
+    def _judge(self) -> None:
+        if self.result.not_run:
+            return
+        self.result.not_run = unmet(self.result)
+        if self.result.not_run:
+            return
+        summary = self._generator.summary()
+        self.result.figures |= summary.figures
+        rules = applicable(self.claim, self.rules, self.history)
+        idle = [rule for rule in self.rules if rule not in rules]
+        if idle and self.history.operations:
+            says = f"{self.claim.says} Not judged, as no journey does it: {', '.join(idle)}."
+            self.result.claim = replace(self.claim, says=says)
+        unread = {each.journey for each in summary.raised if each.where == "final"}
+        judge(self.result, rules, samples=self._sampler.samples, unread=unread)
+        self.result.judgements = [fair(each, summary) for each in self.result.judgements]
+        if self._readiness is not None:
+            self.result.judgements.append(self._readiness)
+        if not self.result.trouble:
+            self.result.trouble = untold(summary)
+
+
+def untold(summary: Summary) -> str:
+    """Why nothing at all can be said: a journey raised, or the load was not the one that was asked for."""
+    lost = [summary.bottleneck] if summary.is_late and summary.late_p99 > NOT_THE_LOAD else []
+    stood_still = [summary.bottleneck] if summary.stall_worst > STOOD_STILL else []
+    return "; ".join([*map(str, summary.raised), *(lost or stood_still)])
+
+
+def unmet(result: Result) -> str:
+    """
+    Why a claim that came by itself says nothing here: its fault was in place, and the load never met it.
+
+    It is made without knowing what the journeys do. Who wrote a claim is told *unknown* instead.
+    """
+    idle = [bite.evidence.what for bite in result.bites if bite.evidence.idle]
+    if not idle or len(idle) < len(result.bites) or result.claim.source != FROM_TOPOLOGY:
+        return ""
+    return f"the load never met the fault: {idle[0]}"
+
+
+def fair(judgement: Judgement, summary: Summary) -> Judgement:
+    """
+    The same judgement, unless it blames the system for the generator's own lateness.
+
+    Latency counts from when a step was due, so lateness can only make it longer: what passes,
+    passes all the same. What fails by less than the generator was late is unknown.
+    """
+    if judgement.verdict is not Verdict.FAIL or judgement.value is None or not summary.is_late:
+        return judgement
+    rule = parse(judgement.rule)
+    excused = {Unit.SECONDS: rule.holds(judgement.value - summary.late_worst), Unit.TIMES_STEADY: True}
+    if not excused.get(rule.unit, False):
+        return judgement
+    found = f"{judgement.found}; {summary.bottleneck}"
+    return replace(judgement, verdict=Verdict.UNKNOWN, found=found)
+
+
+def rules_of(claim: Claim, journeys: Sequence[Journey]) -> tuple[str, ...]:
+    """What must hold: the claim's own rules, and those of every journey that takes part."""
+    taking_part = [each for each in journeys if not claim.load.only or each.name in claim.load.only]
+    return tuple(dict.fromkeys([*claim.holds, *(rule for each in taking_part for rule in each.rules)]))
+
+
+def applicable(claim: Claim, texts: Sequence[str], history: History) -> list[str]:
+    """
+    Of a claim that came by itself, the rules that have something to look at.
+
+    It is made without knowing what the journeys do: where they only read, it says nothing of
+    writes. Whoever wrote a rule is told *unknown* instead.
+    """
+    if claim.source != FROM_TOPOLOGY:
+        return list(texts)
+    kinds = {operation.kind for operation in history.operations}
+    return [text for text in texts if text not in claim.holds or _looks_at(parse(text), kinds, history)]
+
+
+def _looks_at(rule: Rule, kinds: set[Kind], history: History) -> bool:
+    if rule.metric == "first-write":
+        return bool(kinds - {"get"})
+    if str(rule) == NEVER_TWICE:
+        return bool(unkeyed(history))
+    return rule.scope not in KINDS or rule.scope in kinds

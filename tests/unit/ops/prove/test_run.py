@@ -1,0 +1,340 @@
+"""A proof from its first word to its last, on a system that is one small server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mainstay.base.errors import InvalidInput, OperationFailed
+from mainstay.ops.prove import plan, replay, run, system
+from mainstay.ops.prove.claim import Bite, Claim, Load, Result
+from mainstay.ops.prove.evidence.folder import Folder
+from mainstay.ops.prove.faults import schedule
+from mainstay.ops.prove.faults.fault import Evidence, Strike
+from mainstay.ops.prove.plan import Options
+from mainstay.ops.prove.proof import Proof
+from mainstay.ops.prove.run import prove
+from mainstay.ops.prove.verdict import Judgement, Verdict
+from mainstay.ops.topology.values import Topology
+from tests.unit.ops.prove.proved import FakeSystem, Story
+from tests.unit.ops.prove.runs import Run
+from tests.unit.ops.prove.systems import PLAIN, declared
+
+pytestmark = pytest.mark.timeout(90)
+
+JOURNEYS = """
+from mainstay.ops.prove import Client, Journey
+
+class Browse(Journey):
+    async def step(self, client: Client, number: int) -> None:
+        await client.get("/")
+"""
+FIRST = Claim("first", "", (), Load(50.0), ("errors = 0",), steady=0.2, after=0.1, source="a test")
+SECOND = replace(FIRST, name="second")
+STRUCK = replace(FIRST, name="struck", strikes=(Strike("kill", "web.web"), Strike("kill", "edge")))
+
+
+@pytest.fixture
+def topology(tmp_path: Path) -> Topology:
+    (tmp_path / "proof.py").write_text(JOURNEYS)
+    return declared(tmp_path, PLAIN + '[prove]\njourneys = "proof.py"\n')
+
+
+class NoGuard:
+    @classmethod
+    def start(cls) -> contextlib.nullcontext[None]:
+        return contextlib.nullcontext()
+
+
+@pytest.fixture
+def proved(monkeypatch: pytest.MonkeyPatch) -> FakeSystem:
+    """What is proved instead of a twin."""
+    fake = FakeSystem(rows=[{"name": "web.web.1"}, {"name": "web.web.2"}], versions={"postgres": "15"})
+
+    @contextlib.asynccontextmanager
+    async def opened(*given: Any) -> AsyncIterator[FakeSystem]:
+        async with fake.listening():
+            yield fake
+
+    monkeypatch.setattr(system, "opened", opened)
+    monkeypatch.setattr(run, "GuardProcess", NoGuard)
+    return fake
+
+
+@pytest.fixture
+def claimed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """What is claimed, and what strikes do: nothing."""
+
+    async def strikes(given: Any, target: Any, *, report: Any) -> list[Bite]:
+        return [Bite(each, 0.0, 0.0, Evidence(True, "gone")) for each in given]
+
+    monkeypatch.setattr(schedule, "run", strikes)
+
+    def claim(*claims: Claim) -> None:
+        monkeypatch.setattr(plan, "chosen", lambda topology, options: (claims, options.seed))
+
+    return claim
+
+
+async def proof_of(
+    topology: Topology, story: Story | None = None, **options: Any
+) -> tuple[Proof, Folder, Story]:
+    told = story or Story()
+    proof, folder = await prove(topology, Options(**options), lambda _: told, argv=("prove",))
+    return proof, folder, told
+
+
+async def test_each_claim_is_tried_in_order_and_everything_is_written(
+    topology: Topology, proved: FakeSystem, claimed: Callable[..., None]
+) -> None:
+    claimed(FIRST, SECOND)
+    proved.noted = [{"time": "2026-01-01T00:00:00+00:00", "event": "engine.found", "subject": "postgres"}]
+    proof, folder, story = await proof_of(topology, seed=7)
+    assert (proof.verdict, proof.exit_code, proof.seed) == (Verdict.PASS, 0, 7)
+    assert [told for told in story.told if " " in told or told == "end"] == [
+        "begin 2",
+        "claim 1 first",
+        "done first pass",
+        "claim 2 second",
+        "done second pass",
+        "end",
+    ]
+    assert (proof.url, proof.versions["postgres"]) == (proved.url, "15")
+    assert {"proof.json", "report.html", "junit.xml", "summary.md", "events.jsonl"} <= {
+        path.name for path in folder.path.iterdir()
+    }
+    assert (folder.path / "claims" / "second" / "history.jsonl").stat().st_size > 100
+    assert "engine.found" in (folder.path / "events.jsonl").read_text()
+
+
+async def test_one_claim_that_fails_does_not_keep_the_others_from_being_tried(
+    topology: Topology, proved: FakeSystem, claimed: Callable[..., None]
+) -> None:
+    claimed(replace(FIRST, holds=("errors >= 1",)), SECOND)
+    proof, _, _ = await proof_of(topology)
+    assert [result.verdict for result in proof.results] == [Verdict.FAIL, Verdict.PASS]
+    assert proof.exit_code == 1
+
+
+class Tried:
+    """A claim that fails, at once, when it strikes the edge."""
+
+    def __init__(self, claim: Claim, *given: Any) -> None:
+        self.claim = claim
+
+    async def run(self) -> Result:
+        fails = any(strike.target == "edge" for strike in self.claim.strikes)
+        judgement = Judgement("errors.get = 0", Verdict.FAIL if fails else Verdict.PASS, "3 of 5")
+        history = Run().every(1.0, 0.0, 5.0).history
+        bites = [Bite(each, 0.0, 0.0, Evidence(True, "gone")) for each in self.claim.strikes]
+        return Result(self.claim, history, bites, [judgement])
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "Trial", Tried)
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_the_seed_decides_whom_it_hits(
+    topology: Topology, proved: FakeSystem, claimed: Callable[..., None]
+) -> None:
+    """And of a claim that is tried several times, each time by another one."""
+    claimed(*(replace(STRUCK, name=f"struck.{number}") for number in range(1, 9)))
+
+    async def hit(seed: int) -> list[str]:
+        proof, _, _ = await proof_of(topology, seed=seed, shrink=False)
+        return [result.claim.strikes[0].target for result in proof.results]
+
+    first, later = await hit(1), await hit(2)
+    assert first == await hit(1)
+    assert set(first) == {"web.web.1", "web.web.2"}
+    assert first[1:] == later[:-1]
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_what_failed_at_its_second_try_is_saved_with_the_seed_of_that_try(
+    topology: Topology, proved: FakeSystem, claimed: Callable[..., None]
+) -> None:
+    claimed(replace(STRUCK, name="struck.1", strikes=()), replace(STRUCK, name="struck.2"))
+    _, folder, _ = await proof_of(topology, seed=7)
+    assert json.loads((folder.path / "claims" / "struck.2" / "replay.json").read_text())["seed"] == 8
+
+
+# --- shrinking --------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_a_claim_that_fails_leaves_the_least_that_fails_as_a_schedule(
+    topology: Topology, proved: FakeSystem, claimed: Callable[..., None]
+) -> None:
+    claimed(replace(STRUCK, steady=8.0, holds=("errors.get = 0", "p99 <= 9 s")))
+    proof, folder, story = await proof_of(topology, seed=7)
+    assert proof.exit_code == 1
+    assert "shrinking" in story.told
+    saved = replay.from_text((folder.path / "claims" / "struck" / "replay.json").read_text(), where="saved")
+    assert (saved.claim.name, saved.seed, saved.claim.steady) == ("struck", 7, 1.0)
+    assert [strike.target for strike in saved.claim.strikes] == ["edge"]
+    assert saved.claim.holds == ("errors.get = 0", "p99 <= 9 s")
+    assert saved.note.startswith("1 of 2 strikes are enough")
+
+
+@pytest.mark.usefixtures("at_once")
+@pytest.mark.parametrize(
+    ("claim", "shrink"),
+    [(STRUCK, False), (replace(STRUCK, strikes=(Strike("kill", "web.web"),)), True)],
+)
+async def test_what_was_not_to_be_shrunk_or_did_not_fail_is_not(
+    topology: Topology, proved: FakeSystem, claimed: Callable[..., None], claim: Claim, shrink: bool
+) -> None:
+    claimed(claim)
+    _, folder, _ = await proof_of(topology, shrink=shrink)
+    assert not list(folder.path.glob("claims/*/replay.json"))
+
+
+async def test_a_claim_without_faults_has_nothing_to_be_shrunk(
+    topology: Topology, proved: FakeSystem, claimed: Callable[..., None]
+) -> None:
+    claimed(replace(FIRST, holds=("errors.get >= 1",)))
+    proof, folder, _ = await proof_of(topology)
+    assert proof.exit_code == 1
+    assert not list(folder.path.glob("claims/*/replay.json"))
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_rules_that_have_nothing_to_look_at_are_not_saved(
+    topology: Topology, proved: FakeSystem, claimed: Callable[..., None]
+) -> None:
+    """A schedule in a file is somebody's own: they would make it unknown for ever."""
+    claimed(replace(STRUCK, holds=("errors.get = 0", "errors.keyed = 0"), source="topology"))
+    _, folder, _ = await proof_of(topology)
+    saved = json.loads((folder.path / "claims" / "struck" / "replay.json").read_text())
+    assert saved["holds"] == ["errors.get = 0"]
+
+
+# --- whatever ends it ---------------------------------------------------------------------------------
+
+
+async def interrupted(topology: Topology, until: str) -> tuple[Proof, Folder, Story]:
+    story = Story()
+    work = asyncio.create_task(proof_of(topology, story))
+    while until not in story.told:
+        await asyncio.sleep(0.01)
+    work.cancel("received SIGINT")
+    return await work
+
+
+async def test_an_interruption_leaves_what_was_seen_until_then(
+    topology: Topology, proved: FakeSystem, claimed: Callable[..., None]
+) -> None:
+    claimed(FIRST, replace(SECOND, steady=600.0))
+    proved.noted = [{"time": "2026-01-01T00:00:00+00:00", "event": "process.ended", "subject": "web.web.1"}]
+    proof, folder, story = await interrupted(topology, until="claim 2 second")
+    assert (proof.exit_code, proof.interrupted) == (2, "received SIGINT")
+    assert [result.claim.name for result in proof.results] == ["first"]
+    assert story.told[-1] == "end"
+    written = json.loads((folder.path / "proof.json").read_text())
+    assert written["interrupted"] == "received SIGINT"
+    assert "process.ended" in (folder.path / "events.jsonl").read_text()
+
+
+async def test_an_interruption_after_a_failure_is_a_failure(
+    topology: Topology, proved: FakeSystem, claimed: Callable[..., None]
+) -> None:
+    claimed(replace(FIRST, holds=("errors >= 1",)), replace(SECOND, steady=600.0))
+    proof, _, _ = await interrupted(topology, until="claim 2 second")
+    assert proof.exit_code == 1
+
+
+async def test_a_system_that_does_not_come_up_is_raised_once_all_is_written(
+    topology: Topology, claimed: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextlib.asynccontextmanager
+    async def opened(*given: Any) -> AsyncIterator[FakeSystem]:
+        raise OperationFailed("process.not-ready", "web.web.1 crashed", "see the log", exit_code=1)
+        yield
+
+    claimed(FIRST)
+    monkeypatch.setattr(system, "opened", opened)
+    monkeypatch.setattr(run, "GuardProcess", NoGuard)
+    story = Story()
+    with pytest.raises(OperationFailed, match="crashed") as caught:
+        await proof_of(topology, story)
+    assert caught.value.exit_code == 2
+    assert story.folder is not None
+    written = json.loads((story.folder / "proof.json").read_text())
+    assert written["interrupted"] == "process.not-ready  web.web.1 crashed"
+
+
+async def test_a_mistake_of_the_prover_itself_loses_nothing_that_was_seen(
+    topology: Topology, proved: FakeSystem, claimed: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claimed(FIRST, SECOND)
+    tried = run._Run._try
+
+    async def broken(self: Any, claim: Claim, *given: Any) -> Any:
+        if claim is SECOND:
+            raise ZeroDivisionError
+        return await tried(self, claim, *given)
+
+    monkeypatch.setattr(run._Run, "_try", broken)
+    story = Story()
+    with pytest.raises(ZeroDivisionError):
+        await proof_of(topology, story)
+    assert story.told[-1] == "end"
+    assert story.folder is not None
+    written = json.loads((story.folder / "proof.json").read_text())
+    assert [claim["name"] for claim in written["claims"]] == ["first"]
+    assert (written["verdict"], written["interrupted"]) == ("unknown", "ZeroDivisionError: ")
+
+
+async def test_a_system_of_which_no_load_can_be_made_is_told_before_anything_is_tried(
+    tmp_path: Path, proved: FakeSystem, claimed: Callable[..., None]
+) -> None:
+    claimed(FIRST)
+    proved.status = 500
+    with pytest.raises(OperationFailed) as caught:
+        await proof_of(declared(tmp_path, PLAIN))
+    assert caught.value.id == "prove.journey-derive"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"only": ("nothing",)}, {"against": "http://192.0.2.1"}, {"replay": Path("missing.json")}],
+)
+async def test_what_is_asked_wrongly_leaves_no_evidence(topology: Topology, options: dict[str, Any]) -> None:
+    with pytest.raises((InvalidInput, OperationFailed)):
+        await proof_of(topology, **options)
+    assert not (topology.folder / ".mainstay").exists()
+
+
+async def test_a_wrong_journey_leaves_no_evidence(tmp_path: Path) -> None:
+    (tmp_path / "proof.py").write_text("import nothing_of_that_name\n")
+    topology = declared(tmp_path, PLAIN + '[prove]\njourneys = "proof.py"\n')
+    with pytest.raises(InvalidInput, match="nothing_of_that_name"):
+        await proof_of(topology)
+    assert not (topology.folder / ".mainstay").exists()
+
+
+async def test_a_place_for_evidence_that_is_taken_is_told_before_anything_is_started(
+    topology: Topology, tmp_path: Path, claimed: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claimed(FIRST)
+
+    def opened(*given: Any) -> Any:
+        raise AssertionError("something was started")
+
+    monkeypatch.setattr(system, "opened", opened)
+    place = tmp_path / "full"
+    place.mkdir()
+    (place / "holiday.jpg").touch()
+    with pytest.raises(OperationFailed) as caught:
+        await proof_of(topology, evidence=place)
+    assert caught.value.id == "prove.evidence-not-empty"

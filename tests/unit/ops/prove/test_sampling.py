@@ -1,0 +1,62 @@
+"""What each process holds is looked at from outside, and what has just died is left out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mainstay.ops.prove import sampling
+from mainstay.ops.prove.sampling import Sampler, look
+
+
+def mine(name: str = "web.web.1") -> dict[str, Any]:
+    return {"name": name, "pid": os.getpid()}
+
+
+def test_a_process_is_seen_with_its_memory_files_and_sockets(tmp_path: Path) -> None:
+    (before,) = look([mine()], 1.0)
+    with (tmp_path / "file").open("w"), socket.socket(), socket.socket():
+        (after,) = look([mine()], 2.0)
+    assert (before.process, before.moment, after.moment) == ("web.web.1", 1.0, 2.0)
+    assert before.memory > 10_000_000
+    assert after.descriptors - before.descriptors == 3
+    assert after.connections - before.connections == 2
+
+
+@pytest.mark.parametrize("pid", [None, 0, 2**22 + 1, "12", True])
+def test_what_is_not_there_is_left_out(pid: object) -> None:
+    gone = [{"name": "web.web.2", "pid": pid}] if pid is not True else [{"name": "web.web.2"}]
+    assert [sample.process for sample in look([*gone, mine()], 1.0)] == ["web.web.1"]
+
+
+class System:
+    """One process of it ends after the first look."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def processes(self) -> list[dict[str, Any]]:
+        self.asked += 1
+        return [mine("web.web.1"), mine("web.web.2")] if self.asked == 1 else [mine("web.web.2")]
+
+
+async def test_it_looks_again_and_again_until_it_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sampling, "EVERY", 0.01)
+    sampler = Sampler(System())  # type: ignore[arg-type]
+    task = asyncio.create_task(sampler.run())
+    until = time.monotonic() + 10.0
+    while len(sampler.samples) < 4 and time.monotonic() < until:
+        await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+    seen = [sample.process for sample in sampler.samples]
+    assert seen[:4] == ["web.web.1", "web.web.2", "web.web.2", "web.web.2"]
+    rounds = [sample.moment for sample in sampler.samples]
+    assert rounds[0] == rounds[1] < rounds[2] < rounds[3]

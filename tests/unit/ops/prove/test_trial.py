@@ -1,0 +1,399 @@
+"""One claim from calm load to judgement: its phases in order, and whatever can go wrong on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from mainstay.base.errors import OperationFailed
+from mainstay.ops.prove import trial
+from mainstay.ops.prove.claim import Bite, Claim, Load, Result
+from mainstay.ops.prove.client import Client
+from mainstay.ops.prove.faults import schedule
+from mainstay.ops.prove.faults.fault import Evidence, NotPossible, Strike
+from mainstay.ops.prove.history import read
+from mainstay.ops.prove.journey import Journey
+from mainstay.ops.prove.summary import Raised, Summary
+from mainstay.ops.prove.trial import Trial, applicable, fair, rules_of, untold
+from mainstay.ops.prove.verdict import Judgement, Verdict
+from tests.unit.ops.prove.proved import Ask, FakeSystem, Story
+from tests.unit.ops.prove.runs import Run
+
+pytestmark = pytest.mark.timeout(90)
+
+KILL = Strike("kill", "web.web.1")
+CALM = Claim("calm", "It holds.", (), Load(50.0), ("errors = 0",), steady=0.2, after=0.1, source="a test")
+STRUCK = replace(CALM, name="struck", strikes=(KILL,), holds=("errors.get = 0",))
+
+Strikes = Callable[[Sequence[Strike]], Awaitable[list[Bite]]]
+
+
+@pytest.fixture
+async def system() -> AsyncIterator[FakeSystem]:
+    async with FakeSystem().listening() as proved:
+        yield proved
+
+
+@pytest.fixture
+def strike(monkeypatch: pytest.MonkeyPatch) -> Callable[[Strikes], None]:
+    """What becomes of a schedule of strikes, instead of striking."""
+
+    def become(strikes: Strikes) -> None:
+        async def run(given: Sequence[Strike], target: Any, *, report: Any) -> list[Bite]:
+            report(given[0], "begun")
+            return await strikes(given)
+
+        monkeypatch.setattr(schedule, "run", run)
+
+    return become
+
+
+async def bite(given: Sequence[Strike], *, bit: bool = True, lasts: float = 0.1) -> list[Bite]:
+    began = time.monotonic()
+    await asyncio.sleep(lasts)
+    return [Bite(each, began, time.monotonic(), Evidence(bit, "pid 1 was gone")) for each in given]
+
+
+def tried(claim: Claim, system: FakeSystem, *journeys: Journey, story: Story | None = None) -> Trial:
+    return Trial(claim, system, journeys or (Ask(),), story or Story(), 1, io.StringIO())
+
+
+def named(result: Result, rule: str) -> Judgement:
+    return next(each for each in result.judgements if each.rule.startswith(rule))
+
+
+# --- in order --------------------------------------------------------------------------------------
+
+
+async def test_a_calm_claim_is_steady_after_and_final(system: FakeSystem) -> None:
+    story, journey = Story(), Ask()
+    result = await tried(CALM, system, journey, story=story).run()
+    assert result.verdict is Verdict.PASS, result
+    assert story.told == ["preparing", "steady", "after", "final"]
+    assert [phase.name for phase in result.history.phases] == ["steady", "after", "final"]
+    assert system.waited == ["before this claim"]
+    assert journey.used == ["set up", "step", "final", "closed"]
+    assert len(result.history.operations) == pytest.approx(15, abs=6)
+
+
+async def test_faults_come_between_steady_and_after_and_everything_has_to_be_ready_again(
+    system: FakeSystem, strike: Callable[[Strikes], None]
+) -> None:
+    strike(bite)
+    story = Story()
+    result = await tried(STRUCK, system, story=story).run()
+    assert result.verdict is Verdict.PASS, result
+    assert story.told == ["preparing", "steady", "fault", "kill begun", "after", "final"]
+    assert system.waited == ["before this claim", "after the faults"]
+    assert [each.strike for each in result.bites] == [KILL]
+    fault = result.history.phase("fault")
+    assert fault is not None
+    assert fault.began <= result.bites[0].began <= result.bites[0].ended <= fault.ended
+    assert named(result, "ready-again").verdict is Verdict.PASS
+    assert result.figures["ready-again"] >= 0
+
+
+async def test_a_load_that_peaks_has_a_phase_of_its_own_without_any_fault(system: FakeSystem) -> None:
+    story = Story()
+    claim = replace(CALM, load=Load(20.0, "spike", 5.0))
+    result = await tried(claim, system, story=story).run()
+    assert story.told == ["preparing", "steady", "fault", "after", "final"]
+    assert len(result.history.within("fault")) > 3 * len(result.history.within("steady"))
+    # Nothing was broken, so nothing has to come back.
+    assert [each.rule for each in result.judgements] == ["errors = 0"]
+
+
+async def test_what_happens_is_written_as_it_happens(system: FakeSystem, tmp_path: Any) -> None:
+    with (tmp_path / "history.jsonl").open("w") as stream:
+        result = await Trial(CALM, system, [Ask()], Story(), 1, stream).run()
+    written = read(tmp_path / "history.jsonl")
+    assert written.operations == result.history.operations
+    assert written.phases == result.history.phases
+
+
+async def test_what_the_load_sees_is_shown_while_it_is_on(
+    system: FakeSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "LIVE_EVERY", 0.05)
+    story = Story()
+    await tried(CALM, system, story=story).run()
+    assert set(story.figures[-1]) == {"rate", "p99", "ok", "fail", "unknown"}
+    assert story.figures[-1]["ok"] > 5
+
+
+async def test_figures_of_the_inside_can_be_asked_for(system: FakeSystem) -> None:
+    system.figures = {"restarts": 2.0}
+    claim = replace(CALM, holds=("figure.restarts = 0",))
+    result = await tried(claim, system).run()
+    assert result.verdict is Verdict.FAIL
+    assert named(result, "figure.restarts").value == 2.0
+
+
+async def test_the_rules_of_a_journey_are_judged_beside_the_claims(system: FakeSystem) -> None:
+    system.status = 500
+    result = await tried(CALM, system, Ask(("errors.ask <= 0 %",))).run()
+    assert [each.verdict for each in result.judgements] == [Verdict.FAIL, Verdict.FAIL]
+
+
+# --- what can go wrong -------------------------------------------------------------------------------
+
+
+async def test_a_system_that_is_not_ready_before_is_not_loaded(system: FakeSystem) -> None:
+    system.missing = {"before this claim": "web.web.1: crash-loop"}
+    journey = Ask()
+    result = await tried(CALM, system, journey).run()
+    assert result.verdict is Verdict.UNKNOWN
+    assert "crash-loop" in result.trouble
+    assert result.history.operations == []
+    assert journey.used == ["closed"]
+
+
+async def test_a_system_that_is_not_ready_after_the_faults_fails(
+    system: FakeSystem, strike: Callable[[Strikes], None]
+) -> None:
+    """Although no request failed: that everything comes back is part of every claim with a fault."""
+    strike(bite)
+    system.missing = {"after the faults": "web.web.1: starting"}
+    result = await tried(STRUCK, system).run()
+    assert result.verdict is Verdict.FAIL
+    judged = named(result, "ready-again <= 30 s")
+    assert judged.verdict is Verdict.FAIL
+    assert judged.found == "not ready: web.web.1: starting"
+    assert named(result, "errors.get").verdict is Verdict.PASS
+
+
+async def test_a_fault_that_did_not_bite_shows_nothing(
+    system: FakeSystem, strike: Callable[[Strikes], None]
+) -> None:
+    strike(lambda given: bite(given, bit=False))
+    result = await tried(STRUCK, system).run()
+    assert [each.verdict for each in result.judgements] == [Verdict.PASS, Verdict.PASS]
+    assert result.verdict is Verdict.UNKNOWN
+
+
+async def test_a_fault_without_the_means_is_a_claim_that_is_not_run(
+    system: FakeSystem, strike: Callable[[Strikes], None]
+) -> None:
+    async def lacking(given: Sequence[Strike]) -> list[Bite]:
+        raise NotPossible("only root may mount")
+
+    strike(lacking)
+    journey = Ask()
+    result = await tried(STRUCK, system, journey).run()
+    assert (result.verdict, result.not_run) == (Verdict.NOT_RUN, "only root may mount")
+    assert result.judgements == []
+    assert journey.used[-1] == "closed"
+
+
+async def test_a_system_that_must_not_be_broken_is_a_claim_that_is_not_run(system: FakeSystem) -> None:
+    system.unbreakable = "it was named by --against"
+    result = await tried(STRUCK, system).run()
+    assert (result.verdict, result.not_run) == (Verdict.NOT_RUN, "it was named by --against")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OperationFailed("prove.guard-lost", "the guard is gone"), "the guard is gone"),
+        (ProcessLookupError(3, "No such process"), "ProcessLookupError: [Errno 3] No such process"),
+        (KeyError("role"), "KeyError: 'role'"),
+    ],
+)
+async def test_a_fault_that_breaks_by_itself_costs_this_claim_alone(
+    system: FakeSystem, strike: Callable[[Strikes], None], error: Exception, told: str
+) -> None:
+    async def broken(given: Sequence[Strike]) -> list[Bite]:
+        raise error
+
+    strike(broken)
+    result = await tried(STRUCK, system).run()
+    assert result.verdict is Verdict.UNKNOWN
+    assert told in result.trouble
+
+
+class Raising(Ask):
+    def __init__(self, where: str) -> None:
+        super().__init__()
+        self.where = where
+
+    async def set_up(self, client: Client) -> None:
+        if self.where == "set_up":
+            raise KeyError("token")
+
+    async def step(self, client: Client, number: int) -> None:
+        await super().step(client, number)
+        if self.where == "step" and number == 3:
+            raise KeyError("token")
+
+    async def final(self, client: Client) -> None:
+        if self.where == "final":
+            raise KeyError("token")
+
+
+@pytest.mark.parametrize("where", ["set_up", "step", "final"])
+async def test_a_journey_that_raises_makes_it_unknown_and_is_named(system: FakeSystem, where: str) -> None:
+    result = await tried(CALM, system, Raising(where)).run()
+    assert result.verdict is Verdict.UNKNOWN
+    assert where in result.trouble
+    assert "'raising'" in result.trouble
+    assert (result.history.operations == []) is (where == "set_up")
+
+
+async def test_a_journey_that_raises_hides_no_failure(system: FakeSystem) -> None:
+    system.status = 500
+    result = await tried(CALM, system, Raising("step")).run()
+    assert result.verdict is Verdict.FAIL
+
+
+async def test_a_final_reading_that_was_cut_off_is_no_loss(system: FakeSystem) -> None:
+    class Keeping(Raising):
+        async def step(self, client: Client, number: int) -> None:
+            client.attempted("orders", number)
+            client.acknowledged("orders", number)
+            await super().step(client, number)
+
+    claim = replace(CALM, holds=("errors = 0", "lost.orders = 0"))
+    result = await tried(claim, system, Keeping("final")).run()
+    assert named(result, "lost").verdict is Verdict.UNKNOWN
+    assert result.verdict is Verdict.UNKNOWN
+
+
+async def test_being_cut_off_waits_for_no_step_that_is_still_under_way(system: FakeSystem) -> None:
+    class Endless(Ask):
+        async def step(self, client: Client, number: int) -> None:
+            await super().step(client, number)
+            await asyncio.sleep(600.0)
+
+    journey = Endless()
+    running = asyncio.create_task(tried(replace(CALM, steady=600.0), system, journey).run())
+    while "step" not in journey.used:
+        await asyncio.sleep(0.01)
+    began = time.monotonic()
+    running.cancel("received SIGINT")
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert time.monotonic() - began < 5.0
+    assert journey.used[-1] == "closed"
+
+
+# --- which rules ------------------------------------------------------------------------------------
+
+
+def test_a_journey_that_takes_no_part_brings_no_rules() -> None:
+    class Other(Ask):
+        pass
+
+    journeys = [Ask(("p99 <= 1 s", "errors = 0")), Other(("lost = 0",))]
+    assert rules_of(CALM, journeys) == ("errors = 0", "p99 <= 1 s", "lost = 0")
+    assert rules_of(replace(CALM, load=Load(1.0, only=("ask",))), journeys) == ("errors = 0", "p99 <= 1 s")
+
+
+RULES = (
+    "errors.get = 0",
+    "errors.keyed = 0",
+    "first-write <= 5 s",
+    "errors@after = 0",
+    "figure.repeated.write = 0",
+)
+BY_ITSELF = replace(CALM, holds=RULES, source="topology")
+
+
+def of(*operations: tuple[str, str]) -> Run:
+    run = Run()
+    for number, (kind, name) in enumerate(operations):
+        run.operation(number, kind=kind, request_id=f"id{number}")  # type: ignore[arg-type]
+        run.history.operations[-1].name = name
+    return run
+
+
+@pytest.mark.parametrize(
+    ("run", "left"),
+    [
+        (of(("get", "GET /")), ("errors.get = 0", "errors@after = 0")),
+        (of(("get", "GET /"), ("keyed", "POST /")), RULES[:4]),
+        (of(("write", "POST /")), ("first-write <= 5 s", "errors@after = 0", "figure.repeated.write = 0")),
+        (of(("write", "DELETE /")), ("first-write <= 5 s", "errors@after = 0")),
+    ],
+)
+def test_a_claim_that_came_by_itself_says_nothing_of_what_no_journey_does(
+    run: Run, left: tuple[str, ...]
+) -> None:
+    assert tuple(applicable(BY_ITSELF, RULES, run.history)) == left
+
+
+def test_a_rule_that_somebody_wrote_is_never_left_out() -> None:
+    """Neither that of a claim in the file nor that of a journey."""
+    run = of(("get", "GET /"))
+    assert applicable(replace(BY_ITSELF, source="mainstay.toml"), RULES, run.history) == list(RULES)
+    assert applicable(replace(BY_ITSELF, holds=()), RULES, run.history) == list(RULES)
+
+
+async def test_a_claim_says_what_of_it_was_not_judged(system: FakeSystem) -> None:
+    claim = replace(CALM, source="topology", holds=("errors.get = 0", "errors.keyed = 0"))
+    result = await tried(claim, system).run()
+    assert result.verdict is Verdict.PASS
+    assert [each.rule for each in result.judgements] == ["errors.get = 0"]
+    assert result.claim.says == "It holds. Not judged, as no journey does it: errors.keyed = 0."
+
+
+# --- the generator's own lateness -------------------------------------------------------------------
+
+
+def summary(late: float = 0.0, *, worst: float = 0.0, stall: float = 0.0, **more: Any) -> Summary:
+    return Summary(
+        arrivals=100,
+        seconds=10.0,
+        late_p50=late,
+        late_p99=late,
+        late_worst=worst or late,
+        stall_worst=stall,
+        cpu=0.5,
+        latency_p99=0.02,
+        **more,
+    )
+
+
+def failed(rule: str, value: float | None) -> Judgement:
+    return Judgement(rule, Verdict.FAIL, "too long", value)
+
+
+@pytest.mark.parametrize(
+    ("judgement", "late", "verdict"),
+    [
+        (failed("p99 <= 1 s", 1.2), 0.5, Verdict.UNKNOWN),
+        (failed("p99 <= 1 s", 2.0), 0.5, Verdict.FAIL),
+        (failed("p99 <= 1 s", 1.2), 0.001, Verdict.FAIL),
+        (failed("p99 <= 2 x steady", 9.0), 0.5, Verdict.UNKNOWN),
+        (failed("errors = 0", 3.0), 0.5, Verdict.FAIL),
+        (failed("lost = 0", None), 0.5, Verdict.FAIL),
+        (replace(failed("p99 <= 1 s", 0.9), verdict=Verdict.PASS), 0.5, Verdict.PASS),
+    ],
+)
+def test_what_fails_by_less_than_the_generator_was_late_is_unknown(
+    judgement: Judgement, late: float, verdict: Verdict
+) -> None:
+    """Lateness is never an excuse for an error, and never needed for a pass."""
+    found = fair(judgement, summary(late))
+    assert found.verdict is verdict
+    if verdict is Verdict.UNKNOWN:
+        assert found.found.startswith("too long; the generator was the bottleneck")
+
+
+@pytest.mark.parametrize(
+    ("of", "words"),
+    [
+        (summary(), ""),
+        (summary(0.1), ""),
+        (summary(0.3), "the generator was the bottleneck"),
+        (summary(stall=1.5), "the generator was the bottleneck"),
+        (summary(raised=(Raised("buy", "step", 2, "KeyError: 'id'"),)), "journey 'buy' raised twice"),
+    ],
+)
+def test_nothing_can_be_told_when_the_load_was_another_one(of: Summary, words: str) -> None:
+    assert (words in untold(of)) if words else untold(of) == ""
