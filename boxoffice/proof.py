@@ -7,6 +7,7 @@ What people do at boxoffice, and what must be true whatever breaks meanwhile.
 
 from __future__ import annotations
 
+import secrets
 import uuid
 from collections import deque
 from itertools import count
@@ -92,7 +93,7 @@ class Buyer:
 
 
 async def sign_up(client: Client) -> Buyer:
-    credentials = {"email": f"{uuid.uuid4().hex[:16]}@example.com", "password": "long enough 42"}
+    credentials = {"email": f"{uuid.uuid4().hex[:16]}@example.com", "password": secrets.token_urlsafe(12)}
     answer = await client.post("/api/accounts/", json=credentials, key=True, expect=(201,), retry=True)
     return Buyer(answer.json["token"])
 

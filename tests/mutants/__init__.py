@@ -58,6 +58,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ("errors",),
         "supervisor",
         rate=60.0,
+        tries=6,
     ),
     Mutant(
         "no-health-check",
@@ -73,6 +74,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ("errors.get",),
         "supervisor",
         rate=60.0,
+        tries=6,
     ),
     Mutant(
         "retry-of-plain-post",
@@ -81,6 +83,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ("figure.repeated.write",),
         "supervisor",
         rate=30.0,
+        tries=6,
     ),
     Mutant(
         "no-connection-check",
@@ -96,6 +99,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ("refused.keyed",),
         "services",
         rate=40.0,
+        tries=6,
     ),
     Mutant(
         "double-sale",
@@ -103,6 +107,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "calm",
         ("oversold.seats",),
         "services",
+        rate=10.0,
     ),
     Mutant(
         "no-restart",
@@ -139,6 +144,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ("errors.get",),
         "services",
         rate=40.0,
+        tries=6,
     ),
     Mutant(
         "fault-does-not-bite",

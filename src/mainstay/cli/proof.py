@@ -27,6 +27,8 @@ from mainstay.ops.topology.values import Topology
 
 __all__ = ["Options", "carry_out", "show"]
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 def carry_out(topology: Topology, options: Options, *, as_json: bool) -> None:
     """
@@ -75,18 +77,34 @@ def _progress(as_json: bool) -> Progress:
 
 
 async def _interruptible(work: Coroutine[Any, Any, tuple[Proof, Folder]]) -> tuple[Proof, Folder]:
-    """The first signal ends the proof in order, with what it has; the second is the terminal's own."""
-    task = asyncio.create_task(work)
-    loop = asyncio.get_running_loop()
+    """
+    The first signal ends the proof in order, with what it has; the second no longer waits for the system's end.
 
-    def on_signal(number: signal.Signals) -> None:
-        task.cancel(f"received {number.name}")
-        loop.remove_signal_handler(number)
+    The handlers are Python's own, not the loop's: a journey that blocks the loop would hold up those,
+    and is interrupted by the second signal itself.
+    """
+    task, loop = asyncio.create_task(work), asyncio.get_running_loop()
+    received: list[str] = []
+    heard: list[str] = []
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            loop.add_signal_handler(number, on_signal, number)
-    return await task
+    def cut() -> None:
+        heard.append(received[0])
+        if len(heard) <= 2:
+            task.cancel(f"received {received[0]}")
+
+    def on_signal(number: int, _: object) -> None:
+        received.append(signal.Signals(number).name)
+        if len(received) == 2 and not heard:
+            raise KeyboardInterrupt
+        loop.call_soon_threadsafe(cut)
+
+    watched = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
+    before = [signal.signal(each, on_signal) for each in watched]
+    try:
+        return await task
+    finally:
+        for number, handler in zip(watched, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _claim_table(claims: tuple[Claim, ...]) -> Table:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -254,6 +256,61 @@ def test_without_a_seed_there_is_a_new_one_each_time(mainstay: Mainstay, becomes
     mainstay("prove")
     mainstay("prove")
     assert seen[0].seed != seen[1].seed
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_a_signal_ends_a_proof_in_order_and_says_which(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    seen: list[str] = []
+
+    async def work() -> Any:
+        try:
+            signal.raise_signal(number)
+            await asyncio.sleep(60.0)
+        except asyncio.CancelledError as cut:
+            seen.append(str(cut))
+        return "a proof"
+
+    assert await verb._interruptible(work()) == "a proof"
+    assert seen == [f"received {number.name}"]
+    assert signal.getsignal(number) is before
+
+
+async def test_the_second_signal_waits_no_longer_and_others_change_nothing() -> None:
+    seen: list[str] = []
+
+    async def work() -> Any:
+        for _ in range(3):
+            try:
+                signal.raise_signal(signal.SIGINT)
+                await asyncio.sleep(0.1)
+            except asyncio.CancelledError as cut:
+                seen.append(str(cut))
+        return "a proof"
+
+    assert await verb._interruptible(work()) == "a proof"
+    assert seen == ["received SIGINT"] * 2
+
+
+def test_a_journey_that_blocks_the_loop_is_interrupted_by_the_second_signal() -> None:
+    ended: list[str] = []
+
+    async def journey() -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        ended.append("never")
+
+    async def work() -> Any:
+        task = asyncio.create_task(journey())
+        try:
+            await asyncio.sleep(60.0)
+        finally:
+            await asyncio.gather(task, return_exceptions=True)
+            ended.append("in order")
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(verb._interruptible(work()))
+    assert ended == ["in order"]
 
 
 def test_no_other_verb_pays_for_the_loop() -> None:

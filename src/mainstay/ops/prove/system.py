@@ -30,6 +30,10 @@ from mainstay.ops.topology.values import Topology
 LOOK_EVERY = 0.1
 
 
+class SystemGone(OperationFailed):
+    """The system ended, which no fault of the catalogue makes it do: no claim can be told any more."""
+
+
 class ProvedSystem(Protocol):
     """What a trial needs of the system it loads."""
 
@@ -56,8 +60,15 @@ class ProvedSystem(Protocol):
 
         Raises:
             OperationFailed: It was not in time; says what is missing.
+            SystemGone: It will never be.
         """
         ...
+
+    def check_there(self) -> None:
+        """
+        Raises:
+            SystemGone: It has ended by itself, so what was seen of it says nothing.
+        """
 
     async def processes(self) -> list[dict[str, Any]]:
         """The rows of ``mainstay status --json``."""
@@ -84,7 +95,7 @@ class Supervised:
     async def of(cls, twin: TwinSystem) -> Supervised:
         system = cls(twin, str((await twin.status())["url"]))
         found = [event for event in await twin.events() if event["event"] == "engine.found"]
-        system.versions = {event["subject"]: str(event.get("version", "")) for event in found}
+        system.versions = {str(event["program"]): str(event["version"]) for event in found}
         return system
 
     @property
@@ -99,8 +110,15 @@ class Supervised:
                 status = await self._twin.status()
                 if status["ready"]:
                     return
+            self.check_there()
             await asyncio.sleep(LOOK_EVERY)
         raise not_ready(status, within, when)
+
+    def check_there(self) -> None:
+        if not self._twin.there:
+            ended = self._twin.why_ended()
+            what = "the system's own supervisor ended while a claim was tried"
+            raise SystemGone("prove.system-gone", what, details=(ended.what, *ended.details))
 
     async def processes(self) -> list[dict[str, Any]]:
         with contextlib.suppress(OperationFailed):
@@ -132,6 +150,9 @@ class Somewhere:
 
     async def until_ready(self, within: float, when: str) -> None:
         """Whoever named it says that it is up; the first journey finds out."""
+
+    def check_there(self) -> None:
+        """Nobody can tell but its answers."""
 
     async def processes(self) -> list[dict[str, Any]]:
         return []
@@ -181,7 +202,8 @@ async def _twin(
         try:
             yield twin
         finally:
-            await asyncio.to_thread(_keep_logs, twin.folder, logs)
+            # In this thread, so that a second interruption does not come before the stop.
+            _keep_logs(twin.folder, logs)
             await twin.stop(keep=options.keep or small is not None)
     finally:
         if small is not None:

@@ -23,7 +23,7 @@ from mainstay.ops.prove.progress import Progress
 from mainstay.ops.prove.rules import parse
 from mainstay.ops.prove.sampling import Sampler
 from mainstay.ops.prove.summary import STOOD_STILL, Summary
-from mainstay.ops.prove.system import ProvedSystem
+from mainstay.ops.prove.system import ProvedSystem, SystemGone
 from mainstay.ops.prove.verdict import Judgement, Verdict
 from mainstay.ops.prove.vocabulary import KINDS, Rule, Unit
 
@@ -64,6 +64,7 @@ class Trial:
 
         Raises:
             asyncio.CancelledError: It was cut off; everything is undone.
+            SystemGone: There is nothing left to try it on.
         """
         try:
             await self._prepare()
@@ -71,12 +72,15 @@ class Trial:
                 await self._load()
             await self._phase("final", self._generator.final(), 30.0)
             self.result.figures |= await self.system.inside(self.history)
+        except SystemGone:
+            raise
         except NotPossible as lacking:
             self.result.not_run = str(lacking)
         except MainstayError as error:
             self.result.trouble = str(error)
         finally:
             await self._generator.close()
+        self.system.check_there()
         self._judge()
         return self.result
 
@@ -135,6 +139,8 @@ class Trial:
         began = time.monotonic()
         try:
             await self.system.until_ready(self.claim.patience, "after the faults")
+        except SystemGone:
+            raise
         except OperationFailed as error:
             words = "; ".join(error.details) or error.what
             self._readiness = Judgement(rule, Verdict.FAIL, f"not ready: {words}", details=error.details)

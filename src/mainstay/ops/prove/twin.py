@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -37,6 +37,9 @@ START_LIMIT = 180.0
 """Seconds until everything must be ready: PostgreSQL is made anew, and each service migrates and fills."""
 
 STOP_LIMIT = 60.0
+IN_HASTE = 2.0
+"""Seconds that each way of stopping gets when nobody wants to wait."""
+
 CALL_LIMIT = 180.0
 """Seconds that a verb of the supervisor may take; a rolling update waits for every replica."""
 
@@ -136,6 +139,11 @@ class TwinSystem:
         """Whether the supervisor that was started here is still there."""
         return self._supervisor is not None and self._supervisor.poll() is None
 
+    @property
+    def there(self) -> bool:
+        """Whether the system has a supervisor, ours or the user's own."""
+        return self.state.running() if self.twin is None else self.running
+
     # --- what faults ask -----------------------------------------------------------------------
 
     async def status(self) -> dict[str, Any]:
@@ -231,7 +239,7 @@ class TwinSystem:
         seen: dict[str, Any] = {}
         while time.monotonic() < deadline:
             if not self.running:
-                raise self._ended()
+                raise self.why_ended()
             with contextlib.suppress(OperationFailed):
                 seen = await self.status()
                 if seen["ready"]:
@@ -245,7 +253,7 @@ class TwinSystem:
             details=tuple(f"{row['name']}: {row['state']} {row['detail']}" for row in missing),
         )
 
-    def _ended(self) -> OperationFailed:
+    def why_ended(self) -> OperationFailed:
         """Why the supervisor ended, in its own words."""
         if failure := last_failure(self.state):
             return failure
@@ -259,9 +267,22 @@ class TwinSystem:
         """
         Stop a twin in order, by force when that takes too long, and `remove` it unless told to keep it.
 
+        When this is cancelled, all of that happens at once, before it ends.
+
         Raises:
             OperationFailed: As `remove`.
         """
+        try:
+            await self._stop(keep=keep)
+        except asyncio.CancelledError:
+            if self._supervisor is not None:
+                _end(self._supervisor, IN_HASTE, (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL))
+            if self.twin is not None and not keep:
+                with contextlib.suppress(OperationFailed):
+                    self.twin.remove(self.topology.name)
+            raise
+
+    async def _stop(self, *, keep: bool) -> None:
         if self._control is not None:
             await self._control.close()
         if self.running:
@@ -284,12 +305,16 @@ class TwinSystem:
             await asyncio.to_thread(self.twin.remove, self.topology.name)
 
 
-def _end(supervisor: subprocess.Popen[bytes]) -> None:
-    """Wait for its end; the first signal asks for an orderly one, the second makes it kill every group."""
-    for number in (0, signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
+def _end(
+    supervisor: subprocess.Popen[bytes],
+    limit: float = STOP_LIMIT,
+    signals: Iterable[int] = (0, signal.SIGTERM, signal.SIGTERM, signal.SIGKILL),
+) -> None:
+    """Wait for its end; the first SIGTERM asks for an orderly one, the second makes it kill every group."""
+    for number in signals:
         supervisor.send_signal(number)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            supervisor.wait(STOP_LIMIT)
+            supervisor.wait(limit)
             return
 
 

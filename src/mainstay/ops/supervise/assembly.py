@@ -133,7 +133,8 @@ async def assemble(
     """
     programs = await find_programs(topology)
     for name, program in programs.items():
-        journal.note("engine.found", name, program.reason, version=program.version, path=str(program.path))
+        facts = {"program": program.engine, "version": program.version, "path": str(program.path)}
+        journal.note("engine.found", name, program.reason, **facts)
     builder = _Builder(topology, state, ports, programs, links)
     nodes = builder.postgres_nodes()
     endpoint = PrimaryEndpoint(builder.endpoint_address())

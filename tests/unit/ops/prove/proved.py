@@ -14,6 +14,7 @@ from mainstay.ops.prove.client import Client
 from mainstay.ops.prove.faults.fault import NotPossible, Target
 from mainstay.ops.prove.history import History
 from mainstay.ops.prove.journey import Journey
+from mainstay.ops.prove.system import SystemGone
 
 ANSWER = "HTTP/1.1 {status} X\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 
@@ -34,6 +35,10 @@ class FakeSystem:
     """When somebody waited until it was ready."""
     noted: list[dict[str, Any]] = field(default_factory=list)
 
+    def check_there(self) -> None:
+        if "at the end" in self.missing:
+            raise SystemGone("prove.system-gone", "it ended")
+
     @property
     def target(self) -> Target:
         if self.unbreakable:
@@ -42,6 +47,8 @@ class FakeSystem:
 
     async def until_ready(self, within: float, when: str) -> None:
         self.waited.append(when)
+        if self.missing.get(when) == "gone":
+            raise SystemGone("prove.system-gone", "it ended")
         if when in self.missing:
             raise OperationFailed("prove.not-ready", f"not ready {when}", details=(self.missing[when],))
 

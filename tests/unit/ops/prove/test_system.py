@@ -19,7 +19,15 @@ from mainstay.ops.prove.faults.fault import NotPossible, Strike
 from mainstay.ops.prove.history import History
 from mainstay.ops.prove.plan import Options
 from mainstay.ops.prove.proof import wall_clock_offset
-from mainstay.ops.prove.system import Somewhere, Supervised, check_address, not_ready, opened, twin_folder
+from mainstay.ops.prove.system import (
+    Somewhere,
+    Supervised,
+    SystemGone,
+    check_address,
+    not_ready,
+    opened,
+    twin_folder,
+)
 from mainstay.ops.prove.twin import TwinSystem
 from mainstay.ops.topology.values import Topology
 from tests.unit.ops.prove.faults.fakes import FakeGuard
@@ -122,6 +130,7 @@ class Asked:
     noted: list[dict[str, Any]] = field(default_factory=list)
     asked: int = 0
     stopped: list[bool] = field(default_factory=list)
+    there: bool = True
 
     async def status(self) -> dict[str, Any]:
         self.asked += 1
@@ -137,6 +146,9 @@ class Asked:
 
     async def events(self) -> list[dict[str, Any]]:
         return self.noted
+
+    def why_ended(self) -> OperationFailed:
+        return OperationFailed("prove.twin-ended", "killed by signal 9", details=("a line of its log",))
 
     async def stop(self, *, keep: bool = False) -> None:
         self.stopped.append(keep)
@@ -170,6 +182,15 @@ async def test_a_supervisor_that_does_not_answer_is_a_system_that_is_not_ready(
     assert await supervised.processes() == []
 
 
+async def test_a_supervisor_that_ended_is_not_waited_for(topology: Topology, tmp_path: Path) -> None:
+    asked = Asked(tmp_path, topology, ready_after=10**6, silent=True, there=False)
+    with pytest.raises(SystemGone) as caught:
+        await asked.supervised().until_ready(600.0, "after the faults")
+    assert caught.value.details == ("killed by signal 9", "a line of its log")
+    with pytest.raises(SystemGone):
+        asked.supervised().check_there()
+
+
 def test_a_system_that_is_not_ready_although_every_process_is_tells_of_its_durability() -> None:
     told = {"processes": [{"name": "web.web.1", "state": "ready", "detail": ""}], "durability": "degraded"}
     assert not_ready(told, 1.0, "before").details == ("durability: degraded",)
@@ -179,11 +200,11 @@ async def test_the_versions_of_its_engines_are_read_from_its_events(
     topology: Topology, tmp_path: Path
 ) -> None:
     noted = [
-        {"event": "engine.found", "subject": "postgres", "version": "15.4"},
+        {"event": "engine.found", "subject": "edge", "program": "haproxy", "version": "3.0"},
         {"event": "process.ended", "subject": "web.web.1"},
     ]
     supervised = await Supervised.of(Asked(tmp_path, topology, noted=noted))  # type: ignore[arg-type]
-    assert supervised.versions == {"postgres": "15.4"}
+    assert supervised.versions == {"haproxy": "3.0"}
     assert supervised.url == "http://127.0.0.1:8000"
 
 

@@ -20,6 +20,7 @@ from mainstay.ops.prove.faults.fault import Evidence, NotPossible, Strike
 from mainstay.ops.prove.history import read
 from mainstay.ops.prove.journey import Journey
 from mainstay.ops.prove.summary import Raised, Summary
+from mainstay.ops.prove.system import SystemGone
 from mainstay.ops.prove.trial import Trial, applicable, fair, rules_of, untold
 from mainstay.ops.prove.verdict import Judgement, Verdict
 from tests.unit.ops.prove.proved import Ask, FakeSystem, Story
@@ -166,6 +167,19 @@ async def test_a_system_that_is_not_ready_after_the_faults_fails(
     assert judged.verdict is Verdict.FAIL
     assert judged.found == "not ready: web.web.1: starting"
     assert named(result, "errors.get").verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("when", ["before this claim", "after the faults", "at the end"])
+async def test_a_system_that_ended_by_itself_is_no_claims_fault(
+    system: FakeSystem, strike: Callable[[Strikes], None], when: str
+) -> None:
+    """What failed then says nothing of the claim, and all that come after would say nothing either."""
+    strike(bite)
+    system.missing = {when: "gone"}
+    journey = Ask()
+    with pytest.raises(SystemGone):
+        await tried(STRUCK, system, journey).run()
+    assert journey.used[-1] == "closed"
 
 
 async def test_a_fault_that_did_not_bite_shows_nothing(
