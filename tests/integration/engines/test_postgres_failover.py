@@ -82,6 +82,39 @@ async def test_a_frozen_standby_never_turns_into_a_false_success(cluster: Cluste
     assert numbers(cluster, standby) >= set(writer.acknowledged)
 
 
+async def test_a_repeat_that_locks_what_it_found_waits_until_that_is_replicated(cluster: Cluster) -> None:
+    """
+    A commit whose session was ended is on the primary alone, and everybody can read it there.
+
+    Who answers a repeated request from it would acknowledge what a failover still takes away. The
+    lock of SELECT … FOR UPDATE is written to the log after that commit, so its own commit waits for both.
+    """
+    primary, standby = await cluster.synchronous_pair()
+    with cluster.connect(primary) as connection:
+        connection.execute("CREATE TABLE orders (key text PRIMARY KEY)")
+        cluster.signal(standby, signal.SIGSTOP)
+        first = asyncio.create_task(asyncio.to_thread(connection.execute, "INSERT INTO orders VALUES ('a')"))
+
+        async def ended() -> bool:
+            await primary.terminate_waiting(longer_than=0.3)
+            return first.done()
+
+        await until(ended, "the waiting session is ended")
+    assert isinstance(first.exception(), psycopg.OperationalError)
+    with cluster.connect(primary) as connection:
+        assert connection.execute("SELECT key FROM orders").fetchall() == [("a",)]
+        locking = "SELECT key FROM orders WHERE key = 'a' FOR UPDATE"
+        repeat = asyncio.create_task(asyncio.to_thread(connection.execute, locking))
+        await asyncio.sleep(1.0)
+        assert not repeat.done()
+        cluster.signal(standby, signal.SIGCONT)
+        await asyncio.wait_for(repeat, 10)
+    await cluster.crash(primary)
+    await standby.promote()
+    with cluster.connect(standby) as connection:
+        assert connection.execute("SELECT key FROM orders").fetchall() == [("a",)]
+
+
 async def test_giving_a_standby_up_lets_commits_go_on(cluster: Cluster) -> None:
     primary, standby = await cluster.synchronous_pair()
     await cluster.crash(standby)

@@ -141,6 +141,12 @@ def _find_or_open(account: Account, key: str, fingerprint: str, hold_id: UUID, c
 
 
 def _find(account: Account, key: str, fingerprint: str) -> Order | None:
+    """
+    The order that this key belongs to, locked.
+
+    The lock does more than keep others away: it is written to the database's log, so this commit waits for the
+    standby like any other, and with it for a first one that may have been left waiting.
+    """
     order = Order.objects.select_for_update().filter(account=account, key=key).first()
     if order is None:
         return None

@@ -272,6 +272,11 @@ async def test_a_final_reading_that_was_cut_off_is_no_loss(system: FakeSystem) -
             client.acknowledged("orders", number)
             await super().step(client, number)
 
+        async def final(self, client: Client) -> None:
+            await client.get("/")
+            client.observed("orders", 0)
+            await super().final(client)
+
     claim = replace(CALM, holds=("errors = 0", "lost.orders = 0"))
     result = await tried(claim, system, Keeping("final")).run()
     assert named(result, "lost").verdict is Verdict.UNKNOWN
