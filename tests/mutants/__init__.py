@@ -32,7 +32,7 @@ class Mutant:
     where: Where
     """Whose code is changed."""
     rate: float = 20.0
-    tries: int = 3
+    tries: int = 6
     """Chances to be caught: some defects show only when a request is in the wrong place at the wrong moment."""
 
 
@@ -58,7 +58,6 @@ MUTANTS: tuple[Mutant, ...] = (
         ("errors",),
         "supervisor",
         rate=60.0,
-        tries=6,
     ),
     Mutant(
         "no-health-check",
@@ -74,7 +73,6 @@ MUTANTS: tuple[Mutant, ...] = (
         ("errors.get",),
         "supervisor",
         rate=60.0,
-        tries=6,
     ),
     Mutant(
         "retry-of-plain-post",
@@ -83,7 +81,6 @@ MUTANTS: tuple[Mutant, ...] = (
         ("figure.repeated.write",),
         "supervisor",
         rate=30.0,
-        tries=6,
     ),
     Mutant(
         "no-connection-check",
@@ -99,7 +96,6 @@ MUTANTS: tuple[Mutant, ...] = (
         ("refused.keyed",),
         "services",
         rate=40.0,
-        tries=6,
     ),
     Mutant(
         "double-sale",
@@ -144,7 +140,6 @@ MUTANTS: tuple[Mutant, ...] = (
         ("errors.get",),
         "services",
         rate=40.0,
-        tries=6,
     ),
     Mutant(
         "fault-does-not-bite",

@@ -193,9 +193,6 @@ class Trial:
     def _judge(self) -> None:
         if self.result.not_run:
             return
-        self.result.not_run = unmet(self.result)
-        if self.result.not_run:
-            return
         summary = self._generator.summary()
         self.result.figures |= summary.figures
         rules = applicable(self.claim, self.rules, self.history)
@@ -210,6 +207,8 @@ class Trial:
             self.result.judgements.append(self._readiness)
         if not self.result.trouble:
             self.result.trouble = untold(summary)
+        if self.result.verdict is not Verdict.FAIL:
+            self.result.not_run = unmet(self.result)
 
 
 def untold(summary: Summary) -> str:

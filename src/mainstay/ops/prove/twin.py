@@ -43,6 +43,9 @@ IN_HASTE = 2.0
 CALL_LIMIT = 180.0
 """Seconds that a verb of the supervisor may take; a rolling update waits for every replica."""
 
+REMOVE_LIMIT = 5.0
+"""Seconds for which a process may still write there: one whose supervisor was killed ends a moment later."""
+
 SQL_LIMIT = 60.0
 """Seconds that a statement may take: also one that holds a lock on purpose."""
 
@@ -301,8 +304,14 @@ class TwinSystem:
         Raises:
             OperationFailed: Something of it would not go, such as a disk that is mounted in it.
         """
-        if self.twin is not None:
-            await asyncio.to_thread(self.twin.remove, self.topology.name)
+        deadline = time.monotonic() + REMOVE_LIMIT
+        while self.twin is not None:
+            try:
+                return await asyncio.to_thread(self.twin.remove, self.topology.name)
+            except OperationFailed:
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(LOOK_EVERY)
 
 
 def _end(

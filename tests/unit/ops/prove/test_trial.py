@@ -13,7 +13,7 @@ import pytest
 
 from mainstay.base.errors import OperationFailed
 from mainstay.ops.prove import trial
-from mainstay.ops.prove.claim import Bite, Claim, Load, Result
+from mainstay.ops.prove.claim import FROM_TOPOLOGY, Bite, Claim, Load, Result
 from mainstay.ops.prove.client import Client
 from mainstay.ops.prove.faults import schedule
 from mainstay.ops.prove.faults.fault import Evidence, NotPossible, Strike
@@ -189,6 +189,28 @@ async def test_a_fault_that_did_not_bite_shows_nothing(
     result = await tried(STRUCK, system).run()
     assert [each.verdict for each in result.judgements] == [Verdict.PASS, Verdict.PASS]
     assert result.verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("source", "status", "verdict"),
+    [
+        (FROM_TOPOLOGY, 200, Verdict.NOT_RUN),
+        (FROM_TOPOLOGY, 500, Verdict.FAIL),
+        ("a file", 200, Verdict.UNKNOWN),
+    ],
+)
+async def test_a_fault_that_the_load_never_met_says_nothing_and_hides_nothing(
+    system: FakeSystem, strike: Callable[[Strikes], None], source: str, status: int, verdict: Verdict
+) -> None:
+    async def unmet(given: Sequence[Strike]) -> list[Bite]:
+        now = time.monotonic()
+        return [Bite(each, now, now, Evidence(False, "nobody came that way", idle=True)) for each in given]
+
+    strike(unmet)
+    system.status = status
+    result = await tried(replace(STRUCK, source=source), system).run()
+    assert result.verdict is verdict
+    assert (verdict is Verdict.NOT_RUN) == ("nobody came that way" in result.not_run)
 
 
 async def test_a_fault_without_the_means_is_a_claim_that_is_not_run(
