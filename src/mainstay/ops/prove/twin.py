@@ -307,11 +307,13 @@ class TwinSystem:
         deadline = time.monotonic() + REMOVE_LIMIT
         while self.twin is not None:
             try:
-                return await asyncio.to_thread(self.twin.remove, self.topology.name)
+                await asyncio.to_thread(self.twin.remove, self.topology.name)
             except OperationFailed:
                 if time.monotonic() > deadline:
                     raise
-            await asyncio.sleep(LOOK_EVERY)
+                await asyncio.sleep(LOOK_EVERY)
+            else:
+                return
 
 
 def _end(
