@@ -98,7 +98,9 @@ async def _interruptible(work: Coroutine[Any, Any, tuple[Proof, Folder]]) -> tup
             raise KeyboardInterrupt
         loop.call_soon_threadsafe(cut)
 
-    watched = [each for each in SIGNALS if signal.getsignal(each) is not signal.SIG_IGN]
+    # Started under nohup, it is meant to outlive its terminal. A shell's background jobs ignore SIGINT, and end all the same.
+    outlives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    watched = [each for each in SIGNALS if not (outlives and each is signal.SIGHUP)]
     before = [signal.signal(each, on_signal) for each in watched]
     try:
         return await task
