@@ -98,7 +98,8 @@ async def _interruptible(work: Coroutine[Any, Any, tuple[Proof, Folder]]) -> tup
             raise KeyboardInterrupt
         loop.call_soon_threadsafe(cut)
 
-    # Started under nohup, it is meant to outlive its terminal. A shell's background jobs ignore SIGINT, and end all the same.
+    # Started under nohup, it is meant to outlive its terminal. A background job of a shell ignores SIGINT,
+    # which is no such wish.
     outlives = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     watched = [each for each in SIGNALS if not (outlives and each is signal.SIGHUP)]
     before = [signal.signal(each, on_signal) for each in watched]
