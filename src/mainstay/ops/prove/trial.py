@@ -101,7 +101,7 @@ class Trial:
             if self.claim.strikes or self.claim.load.peak != 1:
                 await self._phase("fault", self._faults(), self._length() + self.claim.patience)
             await self._phase("after", asyncio.sleep(self.claim.after), self.claim.after)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, SystemGone):
             # Nobody will judge this, so no step is waited for.
             patience = 0.0
             raise

@@ -26,7 +26,9 @@ from mainstay.ops.engines.postgres.config import SUPERUSER, SUPERUSER_SECRET, da
 from mainstay.ops.engines.postgres.session import Session, Unanswered
 from mainstay.ops.links.client import LinkControl, connect
 from mainstay.ops.prove.faults.fault import Guard, Links
+from mainstay.ops.supervise import leftovers
 from mainstay.ops.supervise.control import call
+from mainstay.ops.supervise.journal import Journal
 from mainstay.ops.supervise.links import socket_of
 from mainstay.ops.supervise.run import last_failure, state_folder
 from mainstay.ops.supervise.state import StateFolder
@@ -294,6 +296,8 @@ class TwinSystem:
         if self._supervisor is not None:
             await asyncio.to_thread(_end, self._supervisor)
             self._supervisor = None
+            # One that was killed leaves what it started running, and writing where it is to be removed.
+            await asyncio.to_thread(leftovers.end, self.state, Journal(self.state.events))
         if not keep:
             await self.remove()
 

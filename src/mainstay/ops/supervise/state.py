@@ -7,6 +7,7 @@ one user and one version of the layout; one supervisor at a time holds its lock.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -176,9 +177,10 @@ class StateFolder:
         """
         shutil.rmtree(self._short_folder(), ignore_errors=True)
         try:
-            shutil.rmtree(self.path)
-        except FileNotFoundError:
-            pass
+            # What vanishes meanwhile, as of a process that is just ending, is no reason to leave the rest.
+            while self.path.exists():
+                with contextlib.suppress(FileNotFoundError):
+                    shutil.rmtree(self.path)
         except OSError as error:
             raise OperationFailed(
                 "state.cannot-remove",

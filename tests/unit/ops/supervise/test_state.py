@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -230,6 +231,23 @@ def test_everything_is_removed(claimed: StateFolder) -> None:
     claimed.remove()
     assert not claimed.path.exists()
     claimed.remove()
+
+
+def test_what_vanishes_while_it_is_removed_does_not_keep_the_rest(
+    claimed: StateFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that is just ending deletes its own socket."""
+    remove, asked = shutil.rmtree, []
+
+    def rmtree(path: Path, **more: object) -> None:
+        asked.append(path)
+        if asked.count(claimed.path) == 1 and path == claimed.path:
+            raise FileNotFoundError(2, "No such file or directory", "nodes/postgres.1/.s.PGSQL.5432")
+        remove(path, **more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(shutil, "rmtree", rmtree)
+    claimed.remove()
+    assert not claimed.path.exists()
 
 
 def test_what_cannot_be_removed_is_named(claimed: StateFolder, monkeypatch: pytest.MonkeyPatch) -> None:
