@@ -110,10 +110,12 @@ def main() -> int:
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these; by default all")
     parser.add_argument("--file", type=Path, default=REPOSITORY / "boxoffice" / "mainstay.toml")
     parser.add_argument("--list", action="store_true", help="show the mutants and try nothing")
+    parser.add_argument("--sure", action="store_true", help="leave out those that show only by chance")
     options = parser.parse_args()
     if unknown := set(options.names) - {mutant.name for mutant in MUTANTS}:
         parser.error(f"unknown: {', '.join(sorted(unknown))}; --list names them")
     mutants = [named(name) for name in options.names] or list(MUTANTS)
+    mutants = [mutant for mutant in mutants if not (options.sure and mutant.by_chance)]
     if options.list:
         for mutant in mutants:
             print(f"{mutant.name:28} {mutant.claim:24} {mutant.says}")
