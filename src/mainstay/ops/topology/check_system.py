@@ -13,9 +13,12 @@ from mainstay.ops.topology.resolve import ENGINES_BY_NAME, ENGINES_BY_NEED
 from mainstay.ops.topology.values import AUTOMATIC, Topology
 
 RESERVED_SERVICES = frozenset(
-    {*ENGINES_BY_NEED, *ENGINES_BY_NAME, "edge", "haproxy", "nginx", "redis", "mainstay"}
+    {
+        *(*ENGINES_BY_NEED, *ENGINES_BY_NAME, "edge", "haproxy", "nginx", "redis", "mainstay"),
+        *("links", "primary", "standby", "everything", "machine"),
+    }
 )
-"""Names of engine processes; a service of that name could not be told apart."""
+"""Names of engine processes, and words for whom a fault hits; a service of that name could not be told apart."""
 
 RESERVED_DATABASES = frozenset({"postgres", "template0", "template1"})
 
@@ -31,7 +34,7 @@ def _names(case: Case) -> None:
     for service in case.topology.services:
         databases[service.database].append(service.name)
         if service.name in RESERVED_SERVICES or service.database in RESERVED_DATABASES:
-            expected = "a name that is not an engine's"
+            expected = "a name that is no engine's and no word for the target of a fault"
             case.report("reserved-name", f"service.{service.name}", expected, repr(service.name))
     for same in databases.values():
         for name in same[1:]:

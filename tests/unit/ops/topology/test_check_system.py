@@ -18,6 +18,7 @@ WEB = '[service.web]\nroot = "catalog"\n'
     [
         ('[service.postgres]\nroot = "catalog"', "reserved-name", "service.postgres"),
         ('[service.edge]\nroot = "catalog"', "reserved-name", "service.edge"),
+        ('[service.primary]\nroot = "catalog"', "reserved-name", "service.primary"),
         ('[service.web]\nroot = "catalog"\nroutes = []', "no-route", "service.web.routes"),
         (WEB + "[engine.postgres]\nport = 8000", "port-clash", "engine.postgres.port"),
         (WEB + "[engine.valkey]\nport = 9000\n[engine.nats]\nport = 9000", "port-clash", "engine.nats.port"),
