@@ -200,7 +200,7 @@ def undo_all(promised: list[Undo]) -> bool:
     for undo in reversed(promised):
         try:
             UNDO[undo["kind"]](undo)
-        except Exception:
+        except Exception:  # whatever it is, the others are undone all the same
             done = False
     return done
 

@@ -66,7 +66,7 @@ class Journey:
         """Once per claim, before the load; the token and headers it leaves at the client go to every step."""
 
     async def step(self, client: Client, number: int) -> None:
-        """One arrival; they are counted from 0 for each journey."""
+        """One arrival, counted from 0 for each journey; a file in which a journey has none is refused."""
         raise NotImplementedError
 
     async def final(self, client: Client) -> None:

@@ -113,7 +113,7 @@ class TwinSystem:
             await system._until_ready(within)
             if twin.content().links:
                 system._control = system.links = await connect(socket_of(system.state))
-        except BaseException:
+        except BaseException:  # also when cut off, nothing that was started is left
             failed(system.folder)
             # Why it did not come up says more than what of it would not go.
             with contextlib.suppress(OperationFailed):
