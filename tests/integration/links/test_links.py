@@ -194,6 +194,7 @@ async def test_slow_close(links: Stage) -> None:
     writer.write_eof()
     assert await asyncio.wait_for(reader.read(-1), 3.0) == b"bye"
     assert 0.2 <= time.monotonic() - began < 1.0
+    assert await links.count("late_ends") == 1
     writer.close()
 
 
@@ -201,8 +202,10 @@ async def test_limit_data(links: Stage) -> None:
     streams = await links.open()
     await links.ask(streams)
     await links.set({"type": "limit_data", "bytes": 7, "direction": "down"})
+    assert await links.count("limited") == 0
     streams[1].write(b"0123456789")
     assert await gone(streams) == "fin after b'0123456'"
+    assert await links.count("limited") == 1
     await links.set()
     await links.ask()
 

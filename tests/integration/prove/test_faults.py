@@ -269,6 +269,16 @@ async def test_a_full_disk_refuses_every_byte_and_has_room_again(
     assert not (small.path / disk.BALLAST).exists()
 
 
+def test_no_ballast_grows_beyond_a_disk_that_may_be_filled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever became of the check before: the disk under this test is somebody's own."""
+    monkeypatch.setattr(disk, "LARGEST", 2**20)
+    with (tmp_path / "ballast").open("ab") as stream:
+        assert disk._take(stream.fileno()) == 2**20
+        assert disk._take(stream.fileno()) == 0
+
+
 async def test_a_disk_of_somebodys_own_is_not_filled(system: System) -> None:
     (system.folder / "nodes").mkdir()
     with pytest.raises(NotPossible, match="no small disk"):

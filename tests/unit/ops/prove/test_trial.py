@@ -305,12 +305,24 @@ async def test_a_final_reading_that_was_cut_off_is_no_loss(system: FakeSystem) -
     assert result.verdict is Verdict.UNKNOWN
 
 
-async def test_being_cut_off_waits_for_no_step_that_is_still_under_way(system: FakeSystem) -> None:
-    class Endless(Ask):
-        async def step(self, client: Client, number: int) -> None:
-            await super().step(client, number)
-            await asyncio.sleep(600.0)
+class Endless(Ask):
+    async def step(self, client: Client, number: int) -> None:
+        await super().step(client, number)
+        await asyncio.sleep(600.0)
 
+
+async def test_a_system_that_is_gone_is_not_waited_for(
+    system: FakeSystem, strike: Callable[[Strikes], None]
+) -> None:
+    strike(bite)
+    system.missing = {"after the faults": "gone"}
+    began = time.monotonic()
+    with pytest.raises(SystemGone):
+        await tried(STRUCK, system, Endless()).run()
+    assert time.monotonic() - began < 10.0
+
+
+async def test_being_cut_off_waits_for_no_step_that_is_still_under_way(system: FakeSystem) -> None:
     journey = Endless()
     running = asyncio.create_task(tried(replace(CALM, steady=600.0), system, journey).run())
     while "step" not in journey.used:
