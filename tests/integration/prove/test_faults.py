@@ -323,6 +323,8 @@ async def test_a_shifted_clock_shows_in_what_a_process_says(
     try:
         library = find_library()
     except NotPossible as error:
+        if os.environ.get("CI"):
+            raise
         pytest.skip(f"{error} ({', '.join(PLACES)})")
     for name, value in environment(library, -3600).items():
         monkeypatch.setenv(name, value)
