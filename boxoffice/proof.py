@@ -7,18 +7,25 @@ What people do at boxoffice, and what must be true whatever breaks meanwhile.
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import uuid
 from collections import deque
+from collections.abc import AsyncIterator
 from itertools import count
 from typing import Any
 
 from mainstay.ops.prove import Client, Journey
 
-EVENTS = 12
-"""Events whose seats are for sale here: about three thousand seats."""
+EVENTS = 100
+"""Most events whose seats are for sale here, about five hundred seats each."""
 
-CONTENDERS = 3
+READERS = 8
+"""Orders that are read back at once."""
+
+CONTENDERS = 8
+"""Buyers who want the same seat."""
+
 PARTS = 3
 """Journeys that need seats; each has every third for itself."""
 
@@ -82,14 +89,22 @@ class Buyer:
             )
             if answer.status == 201:
                 self._acknowledge(client, key, answer.json)
-        for key, order in self.orders.items():
-            answer = await client.get(f"/api/orders/{order}/", expect=(200, 404), retry=True)
-            if answer.status != 200 or answer.json["status"] != "paid":
-                continue
-            client.observed("orders", key)
-            for seat in answer.json["seats"]:
-                client.owned("seats", f"{answer.json['event']}/{seat['id']}", order)
-            client.owned("charges", answer.json["charge"], order)
+        orders = iter(self.orders.items())
+
+        async def reader() -> None:
+            for key, order in orders:
+                await self._read_back(client, key, order)
+
+        await asyncio.gather(*(reader() for _ in range(READERS)))
+
+    async def _read_back(self, client: Client, key: str, order: str) -> None:
+        answer = await client.get(f"/api/orders/{order}/", expect=(200, 404), retry=True)
+        if answer.status != 200 or answer.json["status"] != "paid":
+            return
+        client.observed("orders", key)
+        for seat in answer.json["seats"]:
+            client.owned("seats", f"{answer.json['event']}/{seat['id']}", order)
+        client.owned("charges", answer.json["charge"], order)
 
 
 async def sign_up(client: Client) -> Buyer:
@@ -98,11 +113,22 @@ async def sign_up(client: Client) -> Buyer:
     return Buyer(answer.json["token"])
 
 
+async def events(client: Client) -> AsyncIterator[int]:
+    """The coming events, page by page, until there are enough."""
+    cursor, left = "", EVENTS
+    while left:
+        page = (await client.get(f"/api/events/?cursor={cursor}")).json
+        for row in page["results"][:left]:
+            left -= 1
+            yield row["id"]
+        if not (cursor := page["next"] or ""):
+            return
+
+
 async def free_seats(client: Client, part: int, parts: int) -> deque[tuple[int, int]]:
     """Every ``parts``-th free seat, so that journeys do not get into each other's way."""
-    listing = await client.get("/api/events/")
     found: list[tuple[int, int]] = []
-    for event in [row["id"] for row in listing.json["results"]][:EVENTS]:
+    async for event in events(client):
         page = await client.get(f"/api/events/{event}/seats/")
         found += [(event, seat["id"]) for seat in page.json if seat["state"] == "free"]
     return deque(found[part::parts])

@@ -14,7 +14,7 @@ from rich.table import Table
 from mainstay.cli.output import console, print_json
 from mainstay.cli.proving import showing, tell_folder
 from mainstay.ops.prove.claim import Claim
-from mainstay.ops.prove.evidence.document import document, strike_text
+from mainstay.ops.prove.evidence.document import document, strike_text, struck
 from mainstay.ops.prove.evidence.folder import Folder
 from mainstay.ops.prove.faults import catalogue
 from mainstay.ops.prove.faults.kind import FaultKind
@@ -68,7 +68,10 @@ def show(topology: Topology, options: Options, *, as_json: bool) -> None:
     out = console()
     out.print(_claim_table(claims))
     about = f"about {max(estimate(claims) / 60, 1):.0f} min"
-    out.print(f"\n{len(claims)} claims, {about}\n", highlight=False)
+    out.print(f"\n{len(claims)} claims, {about}", highlight=False)
+    if named := [each.name for each in topology.prove.claims if each.size == "named" and not options.only]:
+        out.print(f"only with --only: {', '.join(named)}", highlight=False)
+    out.print()
     out.print(_fault_table())
 
 
@@ -113,8 +116,8 @@ async def _interruptible(work: Coroutine[Any, Any, tuple[Proof, Folder]]) -> tup
 def _claim_table(claims: tuple[Claim, ...]) -> Table:
     table = _table("Claims", "name", "what happens", "what must hold")
     for claim in claims:
-        struck = ", ".join(strike_text(strike) for strike in claim.strikes) or "load alone"
-        table.add_row(claim.name, struck, "\n".join(claim.holds))
+        what = ", ".join(struck(claim.strikes)) or "load alone"
+        table.add_row(claim.name, what, "\n".join(claim.holds))
     return table
 
 

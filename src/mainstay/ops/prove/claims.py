@@ -15,11 +15,12 @@ from mainstay.ops.prove.calibration import CLAIM
 from mainstay.ops.prove.claim import Claim, Load
 from mainstay.ops.prove.faults.fault import Strike
 from mainstay.ops.prove.proof import Size
-from mainstay.ops.topology.values import DeclaredClaim, Service, Topology
+from mainstay.ops.topology.values import ClaimSize, DeclaredClaim, DeclaredFault, Service, Topology
 
 QUICK = ("quick", "normal", "full")
 NORMAL = ("normal", "full")
 FULL = ("full",)
+TAGS: dict[ClaimSize, tuple[str, ...]] = {"quick": QUICK, "normal": NORMAL, "full": FULL, "named": ()}
 
 NOTICED_BY_NOBODY = ("errors.get = 0", "refused.keyed = 0")
 """
@@ -44,12 +45,16 @@ SLOW = 300
 """Milliseconds of delay that make a dependency slow, each way."""
 
 
-def claims(topology: Topology, *, size: Size = "normal") -> tuple[Claim, ...]:
-    """What is claimed of this system, in the order in which it is tried."""
+def claims(topology: Topology, *, size: Size | None = "normal") -> tuple[Claim, ...]:
+    """What is claimed of this system, in the order in which it is tried; everything when ``size`` is ``None``."""
     declared = {claim.name: claim for claim in topology.prove.claims}
     found = {**by_itself(topology), **{name: _declared(topology, claim) for name, claim in declared.items()}}
     left_out = set(topology.prove.without)
-    return tuple(claim for name, claim in found.items() if size in claim.tags and name not in left_out)
+    return tuple(
+        claim
+        for name, claim in found.items()
+        if (size is None or size in claim.tags) and name not in left_out
+    )
 
 
 def known_names(topology: Topology) -> tuple[str, ...]:
@@ -73,10 +78,7 @@ def by_itself(topology: Topology) -> dict[str, Claim]:
 
 
 def _declared(topology: Topology, claim: DeclaredClaim) -> Claim:
-    strikes = tuple(
-        Strike(each.fault, each.target, each.at, -1.0 if each.lasts is None else each.lasts, each.settings)
-        for each in claim.faults
-    )
+    strikes = _again_and_again(claim, tuple(_strike(each) for each in claim.faults))
     load = Load(claim.rate or topology.prove.rate, claim.shape, claim.peak, claim.journeys)
     what = " and ".join(f"{each.fault} {each.target}".strip() for each in claim.faults) or "under this load"
     return Claim(
@@ -88,8 +90,26 @@ def _declared(topology: Topology, claim: DeclaredClaim) -> Claim:
         steady=claim.calm,
         after=claim.calm,
         patience=claim.within,
-        tags=QUICK,
+        tags=TAGS[claim.size],
         source=source(topology, claim),
+    )
+
+
+def _strike(fault: DeclaredFault) -> Strike:
+    return Strike(
+        fault.fault, fault.target, fault.at, -1.0 if fault.lasts is None else fault.lasts, fault.settings
+    )
+
+
+def _again_and_again(claim: DeclaredClaim, strikes: tuple[Strike, ...]) -> tuple[Strike, ...]:
+    """The schedule of a claim that strikes more than once: its faults in turn, evenly spaced."""
+    if claim.every is None or claim.during is None or not strikes:
+        return strikes
+    turns = round(claim.during / claim.every)
+    return tuple(
+        replace(strike, at=strike.at + turn * claim.every)
+        for turn in range(turns)
+        for strike in [strikes[turn % len(strikes)]]
     )
 
 

@@ -187,7 +187,7 @@ class Generator:
         """Every journey's own, one after the other; what raises makes the result unknown."""
         for lane in self._lanes:
             try:
-                async with asyncio.timeout(FINAL_LIMIT):
+                async with asyncio.timeout(max(FINAL_LIMIT, self._ended - self._began)):
                     await lane.journey.final(lane.client.begin(f"{lane.journey.name}-final"))
             except (Exception, SystemExit) as error:
                 lane.raises("final", error)

@@ -68,7 +68,7 @@ def chosen(topology: Topology, options: Options) -> tuple[tuple[Claim, ...], int
     """
     if options.replay is not None:
         return _replayed(topology, options, options.replay)
-    everything = claims(topology, size="full") if options.only else claims(topology, size=options.size)
+    everything = claims(topology, size=None if options.only else options.size)
     if options.against:
         unbroken = [claim for claim in everything if not claim.strikes and claim.source != FROM_TOPOLOGY]
         everything = (_under_load(topology), *(claim for claim in unbroken if claim.name != calibration.NAME))

@@ -10,7 +10,7 @@ from mainstay.base.units import duration_text
 from mainstay.ops.topology.arithmetic import broken_links, budget
 from mainstay.ops.topology.case import Case
 from mainstay.ops.topology.resolve import ENGINES_BY_NAME, ENGINES_BY_NEED
-from mainstay.ops.topology.values import AUTOMATIC, Topology
+from mainstay.ops.topology.values import AUTOMATIC, DeclaredClaim, Topology
 
 RESERVED_SERVICES = frozenset(
     {
@@ -19,6 +19,9 @@ RESERVED_SERVICES = frozenset(
     }
 )
 """Names of engine processes, and words for whom a fault hits; a service of that name could not be told apart."""
+
+STRIKES_MAX = 10_000
+"""Strikes of one claim; a soak of a day with a fault every ten seconds has fewer."""
 
 RESERVED_DATABASES = frozenset({"postgres", "template0", "template1"})
 
@@ -135,6 +138,23 @@ def _claims(case: Case) -> None:
             path = f"prove.claim[{index}].name"
             case.report("name-clash", path, "a name that no other claim has", repr(claim.name))
         seen.add(claim.name)
+        _again_and_again(case, f"prove.claim[{index}]", claim)
+
+
+def _again_and_again(case: Case, path: str, claim: DeclaredClaim) -> None:
+    """`every` and `during` say something together only, and of faults."""
+    every, during = claim.every, claim.during
+    if every is None and during is None:
+        return
+    if every is None or during is None:
+        missing, there = ("every", "during") if every is None else ("during", "every")
+        case.report("prove-every", f"{path}.{there}", f"`{missing}` beside it", f"`{there}` alone")
+    elif not claim.faults:
+        case.report("prove-every", f"{path}.every", "faults that strike so often", "a claim without faults")
+    elif not 1 <= round(during / every) <= STRIKES_MAX:
+        expected = f"`during` between one and {STRIKES_MAX:,} times `every`"
+        found = f"{duration_text(during)} and {duration_text(every)}"
+        case.report("prove-every", f"{path}.during", expected, found, rests_on=[f"{path}.every"])
 
 
 CHECKS: tuple[Callable[[Case], None], ...] = (

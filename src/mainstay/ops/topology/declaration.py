@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from mainstay.base.containers import Either, ListOf, MapOf
 from mainstay.base.schema import Table, key
 from mainstay.base.shapes import Choice, Duration, Flag, Integer, Scalar, Size, Text
-from mainstay.ops.topology.values import AUTOMATIC, Durability, EdgeEngine, Interface, LoadShape
+from mainstay.ops.topology.values import AUTOMATIC, ClaimSize, Durability, EdgeEngine, Interface, LoadShape
 
 MIB = 2**20
 GIB = 2**30
@@ -540,6 +540,26 @@ class ClaimTable:
         "How long everything may take to be ready again after the last fault.",
         default=30.0,
         because="a database that is rewound and catches up takes seconds",
+    )
+    every: float | None = key(
+        Duration(0.5, 3600.0),
+        "Strike again and again: one of the faults so often, each in its turn, for as long as `during` says.",
+        default=None,
+        because="each fault strikes once, at its own moment",
+        examples=["10s"],
+    )
+    during: float | None = key(
+        Duration(1.0, 86_400.0),
+        "How long `every` goes on.",
+        default=None,
+        because="each fault strikes once, at its own moment",
+        examples=["20m"],
+    )
+    size: ClaimSize = key(
+        Choice[ClaimSize]("quick", "normal", "full", "named"),
+        "From which size of a proof on it is tried; a `named` one only when `--only` names it.",
+        default="quick",
+        because="who writes a claim wants to know",
     )
 
 

@@ -19,6 +19,7 @@ Interface = Literal["asgi", "wsgi"]
 EdgeEngine = Literal["auto", "haproxy", "nginx"]
 Durability = Literal["available", "strict"]
 LoadShape = Literal["steady", "step", "ramp", "spike"]
+ClaimSize = Literal["quick", "normal", "full", "named"]
 
 AUTOMATIC = 0
 """A port that is chosen when the system first starts and kept in its state folder."""
@@ -198,6 +199,9 @@ class DeclaredClaim:
     peak: int = 1
     calm: float = 4.0
     within: float = 30.0
+    every: float | None = None
+    during: float | None = None
+    size: ClaimSize = "quick"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from mainstay.ops.prove import rules
 from mainstay.ops.prove.claim import FROM_TOPOLOGY, Claim
 from mainstay.ops.prove.claims import by_itself, claims, known_names
 from mainstay.ops.prove.faults import catalogue
+from mainstay.ops.prove.plan import Options, chosen
 from mainstay.ops.prove.proof import Size
 from mainstay.ops.topology import understand
 from mainstay.ops.topology.load import Source
@@ -184,3 +185,37 @@ def understood(folder: Path, content: dict[str, Any]) -> Topology:
     except InvalidInput:
         assume(False)
         raise
+
+
+SOAK = """
+[service.web]
+root = "web"
+[[prove.claim]]
+name = "soak"
+size = "named"
+faults = [
+    { fault = "kill", target = "web.web" },
+    { fault = "edge.reload", target = "edge", at = "1s" },
+]
+every = "10s"
+during = "50s"
+holds = ["errors.get = 0"]
+"""
+
+
+def test_a_claim_may_strike_again_and_again(declare: Declare) -> None:
+    claim = next(each for each in claims(declare(SOAK), size=None) if each.name == "soak")
+    assert [(strike.fault, strike.at) for strike in claim.strikes] == [
+        ("kill", 0.0),
+        ("edge.reload", 11.0),
+        ("kill", 20.0),
+        ("edge.reload", 31.0),
+        ("kill", 40.0),
+    ]
+
+
+def test_a_claim_of_no_size_is_tried_only_by_name(declare: Declare) -> None:
+    topology = declare(SOAK)
+    assert all("soak" not in names(topology, size) for size in ("quick", "normal", "full"))
+    assert [claim.name for claim in chosen(topology, Options(only=("soak",)))[0]] == ["soak"]
+    assert "soak" not in [claim.name for claim in chosen(topology, Options(size="full"))[0]]

@@ -11,6 +11,8 @@ from mainstay.base.errors import Problem
 Found = Callable[[str], list[tuple[str, str]]]
 Problems = Callable[[str], list[Problem]]
 WEB = '[service.web]\nroot = "catalog"\n'
+CLAIM = WEB + '[[prove.claim]]\nname = "mine"\nholds = ["errors = 0"]\n'
+KILL = 'faults = [{ fault = "kill", target = "web.web" }]'
 
 
 @pytest.mark.parametrize(
@@ -37,6 +39,11 @@ WEB = '[service.web]\nroot = "catalog"\n'
         (WEB + 'timeouts.edge = "10s"', "timeouts-nest", "timeouts.edge"),
         (WEB + "[timeouts]\nlock = 6", "timeouts-nest", "timeouts.statement"),
         (WEB + "[timeouts]\ndrain = 9", "timeouts-nest", "timeouts.drain"),
+        (CLAIM + 'every = "10s"', "prove-every", "prove.claim[0].every"),
+        (CLAIM + 'during = "10m"', "prove-every", "prove.claim[0].during"),
+        (CLAIM + 'every = "10s"\nduring = "10m"', "prove-every", "prove.claim[0].every"),
+        (CLAIM + 'every = "10s"\nduring = "1s"\n' + KILL, "prove-every", "prove.claim[0].during"),
+        (CLAIM + 'every = "0.5s"\nduring = "86400s"\n' + KILL, "prove-every", "prove.claim[0].during"),
     ],
 )
 def test_each_mistake_is_one_problem(found: Found, text: str, problem: str, path: str) -> None:

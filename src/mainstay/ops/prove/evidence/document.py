@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from datetime import UTC
 from typing import Any
@@ -137,6 +137,12 @@ def strike_text(strike: Strike) -> str:
     return " ".join(
         part for part in (strike.fault, strike.target, f"({settings})" if settings else "") if part
     )
+
+
+def struck(strikes: Iterable[Strike]) -> list[str]:
+    """What is done, each once and in order of its first time: ``kill catalog.web (17 times)``."""
+    times = Counter(strike_text(strike) for strike in strikes)
+    return [text if count == 1 else f"{text} ({count} times)" for text, count in times.items()]
 
 
 def _strike(strike: Strike) -> dict[str, Any]:
