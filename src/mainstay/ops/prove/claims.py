@@ -275,7 +275,7 @@ def _database(topology: Topology) -> Iterator[Claim]:
         "disk-full",
         "When the database's disk is full, writes are refused, and go on once there is space.",
         (Strike("disk-full", "primary", lasts=8.0),),
-        (WRITES_COME_BACK, "errors.get@after = 0"),
+        (WRITES_COME_BACK, "writable <= 5 s", "errors.get@after = 0"),
         tags=FULL,
         patience=60.0,
     )

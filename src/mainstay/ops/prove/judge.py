@@ -13,7 +13,7 @@ from mainstay.ops.prove.claim import Result
 from mainstay.ops.prove.finding import Finding, exactly, nothing, together
 from mainstay.ops.prove.growth import Resource, Sample, growth
 from mainstay.ops.prove.history import Outcome
-from mainstay.ops.prove.material import Material, blow
+from mainstay.ops.prove.material import Material, blow, ended
 from mainstay.ops.prove.measures import SHARES
 from mainstay.ops.prove.periods import LOADED
 from mainstay.ops.prove.rules import parse
@@ -106,7 +106,7 @@ def _of_operations(rule: Rule, material: Material) -> Finding:
     name = rule.metric
     if name in (*OUTCOMES, "refused"):
         return _counted(rule, material, phases)
-    if name in ("recovery", "first-write", "first-ok"):
+    if name in ("recovery", "first-write", "first-ok", "writable"):
         return _waited(rule, material)
     simple: dict[str, Callable[[Material, str, Sequence[str]], Finding]] = {
         "gap": measures.gap,
@@ -146,6 +146,8 @@ def _counted(rule: Rule, material: Material, phases: Sequence[str]) -> Finding:
 def _waited(rule: Rule, material: Material) -> Finding:
     if rule.metric == "recovery":
         return measures.recovery(material, rule.scope)
+    if rule.metric == "writable":
+        return measures.first_ok(material, rule.scope, WRITES, ended)
     return measures.first_ok(material, rule.scope, WRITES if rule.metric == "first-write" else EVERY)
 
 

@@ -27,12 +27,22 @@ class Blow:
     """From here on, errors may be its doing."""
     struck: float
     """From here on it had its full effect: at its begin, or when a fault that ends by itself was through."""
+    ended: float = math.inf
+    """From here on it was undone, or through."""
+
+
+def struck(blow: Blow) -> float:
+    return blow.struck
+
+
+def ended(blow: Blow) -> float:
+    return blow.ended
 
 
 def blow(bite: Bite) -> Blow:
     """A cut and a kill half a second later are one strike, and what counts is the kill."""
     lasting = catalogue.duration(bite.strike) > 0
-    return Blow(bite.began, bite.began if lasting else max(bite.began, bite.ended))
+    return Blow(bite.began, bite.began if lasting else max(bite.began, bite.ended), bite.ended)
 
 
 class Material:

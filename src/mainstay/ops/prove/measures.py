@@ -17,7 +17,7 @@ from itertools import pairwise
 
 from mainstay.ops.prove.finding import Finding, exactly, nothing
 from mainstay.ops.prove.history import Operation, Outcome
-from mainstay.ops.prove.material import Material
+from mainstay.ops.prove.material import Blow, Material, struck
 from mainstay.ops.prove.periods import LOADED, STEADY
 from mainstay.ops.prove.statistics import percentile
 from mainstay.ops.prove.wording import seconds
@@ -128,12 +128,14 @@ def recovery(material: Material, scope: str) -> Finding:
     return exactly(max(waits.values(), default=0.0), len(looked), offending=numbers, details=lines)
 
 
-def first_ok(material: Material, scope: str, kinds: Sequence[str]) -> Finding:
+def first_ok(
+    material: Material, scope: str, kinds: Sequence[str], since: Callable[[Blow], float] = struck
+) -> Finding:
     """
     Seconds from a strike until an operation that was begun after it had ended well; the worst strike's.
 
-    Counts from the moment at which a strike had its full effect, and only attempts of the named
-    kinds. Infinite when there were attempts and none ended well.
+    Counts from the moment at which a strike had its full effect, or ``since`` another one of it, and only
+    attempts of the named kinds. Infinite when there were attempts and none ended well.
     """
     tried = [operation for operation in material.operations(scope) if operation.kind in kinds]
     tried.sort(key=lambda operation: operation.began)
@@ -141,10 +143,11 @@ def first_ok(material: Material, scope: str, kinds: Sequence[str]) -> Finding:
     soonest = _soonest_from(tried)
     waits: dict[int, tuple[float, Operation | None]] = {}
     for number, strike in enumerate(material.strikes):
-        index = bisect_left(begun, strike.struck)
+        moment = since(strike)
+        index = bisect_left(begun, moment)
         if index < len(tried):
             best = soonest[index]
-            waits[number] = (best.ended - strike.struck if best else math.inf, best)
+            waits[number] = (best.ended - moment if best else math.inf, best)
     if not waits:
         return nothing(_why_not_after(material))
     lines = (

@@ -267,7 +267,7 @@ def applicable(claim: Claim, texts: Sequence[str], history: History) -> list[str
 
 
 def _looks_at(rule: Rule, kinds: set[Kind], history: History) -> bool:
-    if rule.metric == "first-write":
+    if rule.metric in ("first-write", "writable"):
         return bool(kinds - {"get"})
     if str(rule) == NEVER_TWICE:
         return bool(unkeyed(history))

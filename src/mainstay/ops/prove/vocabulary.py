@@ -70,6 +70,9 @@ METRICS: dict[str, Metric] = {
     "violations": Metric("broken rules of the journeys' own", Scope.SET, _NUMBER),
     "recovery": Metric("time from a strike to the end of its last error", Scope.OPERATIONS, _SECONDS),
     "first-write": Metric("time from a strike to the next write that ends well", Scope.WRITES, _SECONDS),
+    "writable": Metric(
+        "time from the end of a fault to the next write that ends well", Scope.WRITES, _SECONDS
+    ),
     "first-ok": Metric("time from a strike to the next operation that ends well", Scope.OPERATIONS, _SECONDS),
     "gap": Metric("longest stretch without an operation that ends well", Scope.OPERATIONS, _SECONDS, True),
     "goodput": Metric(

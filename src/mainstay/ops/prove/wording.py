@@ -37,7 +37,7 @@ def _value(rule: Rule, found: Finding) -> str:
         return f"at most {value:g} after one strike"
     if rule.metric in _COUNTS or METRICS[rule.metric].scope is Scope.SET:
         return _count(round(value * found.of) if rule.unit is Unit.SHARE else round(value), found)
-    if rule.metric in ("first-write", "first-ok"):
+    if rule.metric in ("first-write", "first-ok", "writable"):
         return f"{seconds(value)} at worst"
     texts = {
         Unit.SECONDS: f"{seconds(value)} of {of}",

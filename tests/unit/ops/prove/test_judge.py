@@ -333,6 +333,16 @@ def test_a_fault_that_lasts_counts_from_its_begin() -> None:
     assert run.judged("first-write <= 2 s").value == pytest.approx(1.4)
 
 
+def test_writable_counts_from_the_end_of_the_fault() -> None:
+    run = Run().every(0.1, 0, 30).strike(12, 15, fault="disk-full")
+    run.operation(13.0, 0.4, OK, "keyed")
+    run.operation(16.0, 0.5, OK, "keyed")
+    assert run.judged("writable <= 5 s").value == pytest.approx(1.5), "a write during the fault says nothing"
+    run = Run().every(0.1, 0, 30).strike(12, 15, fault="disk-full")
+    run.operation(16.0, 0.5, UNKNOWN, "keyed")
+    assert run.judged("writable <= 5 s").verdict is FAILED
+
+
 def test_writes_that_never_end_well_fail_and_no_writes_say_nothing() -> None:
     run = calm()
     assert run.judged("first-write <= 9 s").verdict is UNTOLD
