@@ -20,7 +20,7 @@ from mainstay.ops.prove.evidence.folder import Folder
 from mainstay.ops.prove.faults import disk
 from mainstay.ops.prove.faults.fault import Guard, NotPossible, Target
 from mainstay.ops.prove.history import History
-from mainstay.ops.prove.http import Http
+from mainstay.ops.prove.loading.http import Http
 from mainstay.ops.prove.plan import Options
 from mainstay.ops.prove.proof import wall_clock_offset
 from mainstay.ops.prove.twin import TwinSystem
