@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import ipaddress
 import os
-import shutil
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
@@ -17,6 +16,7 @@ from mainstay.base.errors import OperationFailed
 from mainstay.ops.prove import inside
 from mainstay.ops.prove.claim import Claim
 from mainstay.ops.prove.evidence.folder import Folder
+from mainstay.ops.prove.evidence.logs import keep_logs
 from mainstay.ops.prove.faults import disk
 from mainstay.ops.prove.faults.fault import Guard, NotPossible, Target
 from mainstay.ops.prove.history import History
@@ -203,7 +203,7 @@ async def _twin(
             yield twin
         finally:
             # In this thread, so that a second interruption does not come before the stop.
-            _keep_logs(twin.folder, logs)
+            keep_logs(twin.folder / "logs", logs)
             await twin.stop(keep=options.keep or small is not None)
     finally:
         if small is not None:
@@ -225,7 +225,7 @@ async def _started(topology: Topology, options: Options, place: Path, logs: Path
             edge=options.edge,
             env=options.environment,
             content=options.twin,
-            failed=lambda state: _keep_logs(state, logs),
+            failed=lambda state: keep_logs(state / "logs", logs),
         )
     except OperationFailed as error:
         before, now = str(place / STATE / "logs"), str(logs)
@@ -255,12 +255,6 @@ def _small_disk(state: Path, guard: Guard, claims: Sequence[Claim]) -> disk.Smal
         return disk.prepare(state, guard)
     except NotPossible:
         return None
-
-
-def _keep_logs(state: Path, place: Path) -> None:
-    """What the twin's processes wrote, beside the evidence; a disk that is full takes none of it."""
-    with contextlib.suppress(OSError, shutil.Error):
-        shutil.copytree(state / "logs", place)
 
 
 def check_address(url: str, *, allowed: bool) -> None:

@@ -249,7 +249,7 @@ def started(topology: Topology, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     async def start(topology: Topology, place: Path, **more: Any) -> Asked:
         places.append(place)
         (place / "state" / "logs").mkdir(parents=True)
-        (place / "state" / "logs" / "web.web.1.log").write_text("hello\n")
+        (place / "state" / "logs" / "web.web.1.log").write_text("hello\npassword=hunter2\n")
         return Asked(place / "state", topology)
 
     monkeypatch.setattr(TwinSystem, "start", start)
@@ -270,12 +270,12 @@ async def test_two_proofs_never_share_a_twins_folder(
     assert {place.parent for place in started} == {topology.folder / ".mainstay" / "twins"}
 
 
-async def test_a_twins_logs_are_evidence_and_its_folder_goes(
+async def test_a_twins_logs_are_evidence_without_its_secrets_and_its_folder_goes(
     topology: Topology, folder: Folder, started: list[Path]
 ) -> None:
     async with opened(topology, Options(), folder, FakeGuard(), ()):
         assert started == [twin_folder(topology, folder)]
-    assert (folder.path / "logs" / "web.web.1.log").read_text() == "hello\n"
+    assert (folder.path / "logs" / "web.web.1.log").read_text() == "hello\npassword=(masked)\n"
 
 
 DISK = Claim("disk", "", (Strike("disk-full", "primary"),), Load(1.0), ())
@@ -336,7 +336,7 @@ async def test_a_disk_is_taken_away_also_when_the_twin_does_not_come_up(
     async def start(*given: Any, **more: Any) -> None:
         log = prepared[0].path / "logs" / "web.web.1.log"
         log.parent.mkdir()
-        log.write_text("no stock today\n")
+        log.write_text("no stock today\npassword=hunter2\n")
         more["failed"](prepared[0].path)
         raise OperationFailed("process.not-ready", "web.web.1 crashed", f"see {log}", details=(f"{log}",))
 
@@ -346,7 +346,7 @@ async def test_a_disk_is_taken_away_also_when_the_twin_does_not_come_up(
         async with opened(topology, Options(), folder, FakeGuard(), (DISK,)):
             pass
     log = folder.path / "logs" / "web.web.1.log"
-    assert log.read_text() == "no stock today\n"
+    assert log.read_text() == "no stock today\npassword=(masked)\n"
     assert (caught.value.hint, caught.value.details) == (f"see {log}", (str(log),))
     assert prepared[0].closed
     assert not twin_folder(topology, folder).exists()
