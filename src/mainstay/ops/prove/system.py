@@ -23,7 +23,7 @@ from mainstay.ops.prove.history import History
 from mainstay.ops.prove.loading.http import Http
 from mainstay.ops.prove.plan import Options
 from mainstay.ops.prove.proof import wall_clock_offset
-from mainstay.ops.prove.twin import TwinSystem
+from mainstay.ops.prove.twin import TwinSystem, unready
 from mainstay.ops.supervise.twin import STATE, Twin
 from mainstay.ops.topology.values import Topology
 
@@ -112,7 +112,11 @@ class Supervised:
                     return
             self.check_there()
             await asyncio.sleep(LOOK_EVERY)
-        raise not_ready(status, within, when)
+        raise OperationFailed(
+            "prove.not-ready",
+            f"the system was not ready within {within:g} s {when}",
+            details=unready(status),
+        )
 
     def check_there(self) -> None:
         if not self._twin.there:
@@ -286,14 +290,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def not_ready(status: Mapping[str, Any], within: float, when: str) -> OperationFailed:
-    """What kept the system from being ready."""
-    missing = [row for row in status.get("processes", []) if row["state"] != "ready"]
-    return OperationFailed(
-        "prove.not-ready",
-        f"the system was not ready within {within:g} s {when}",
-        details=tuple(f"{row['name']}: {row['state']} {row['detail']}" for row in missing)
-        or (f"durability: {status.get('durability', 'unknown')}",),
-    )

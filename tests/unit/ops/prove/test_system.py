@@ -24,7 +24,6 @@ from mainstay.ops.prove.system import (
     Supervised,
     SystemGone,
     check_address,
-    not_ready,
     opened,
     twin_folder,
 )
@@ -189,11 +188,6 @@ async def test_a_supervisor_that_ended_is_not_waited_for(topology: Topology, tmp
     assert caught.value.details == ("killed by signal 9", "a line of its log")
     with pytest.raises(SystemGone):
         asked.supervised().check_there()
-
-
-def test_a_system_that_is_not_ready_although_every_process_is_tells_of_its_durability() -> None:
-    told = {"processes": [{"name": "web.web.1", "state": "ready", "detail": ""}], "durability": "degraded"}
-    assert not_ready(told, 1.0, "before").details == ("durability: degraded",)
 
 
 async def test_the_versions_of_its_engines_are_read_from_its_events(
