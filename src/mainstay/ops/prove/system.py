@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ipaddress
 import os
+import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
@@ -234,7 +235,9 @@ async def _started(topology: Topology, options: Options, place: Path, logs: Path
     except OperationFailed as error:
         before, now = str(place / STATE / "logs"), str(logs)
         details = tuple(line.replace(before, now) for line in error.details)
-        raise replace(error, hint=error.hint.replace(before, now), details=details) from error
+        # The command would show the log of the system beside the twin.
+        hint = re.sub(r"`mainstay logs ([\w.-]+)`", lambda name: f"{now}/{name[1]}.log", error.hint)
+        raise replace(error, hint=hint.replace(before, now), details=details) from error
 
 
 def twin_folder(topology: Topology, folder: Folder) -> Path:

@@ -317,9 +317,11 @@ async def test_a_machine_without_the_means_for_a_disk_has_a_twin_all_the_same(
         assert len(started) == 1
 
 
+@pytest.mark.parametrize("hint", ["the whole log: `mainstay logs web.web.1`", "the whole log: {log}"])
 async def test_a_disk_is_taken_away_also_when_the_twin_does_not_come_up(
-    topology: Topology, folder: Folder, monkeypatch: pytest.MonkeyPatch
+    topology: Topology, folder: Folder, monkeypatch: pytest.MonkeyPatch, hint: str
 ) -> None:
+    """And what is said of its logs is where they are now, not where those of the system beside it are."""
     prepared: list[Disk] = []
 
     def prepare(state: Path, guard: Any) -> Disk:
@@ -332,7 +334,9 @@ async def test_a_disk_is_taken_away_also_when_the_twin_does_not_come_up(
         log.parent.mkdir()
         log.write_text("no stock today\npassword=hunter2\n")
         more["failed"](prepared[0].path)
-        raise OperationFailed("process.not-ready", "web.web.1 crashed", f"see {log}", details=(f"{log}",))
+        raise OperationFailed(
+            "process.not-ready", "web.web.1 crashed", hint.format(log=log), details=(f"{log}",)
+        )
 
     monkeypatch.setattr(disk, "prepare", prepare)
     monkeypatch.setattr(TwinSystem, "start", start)
@@ -341,6 +345,6 @@ async def test_a_disk_is_taken_away_also_when_the_twin_does_not_come_up(
             pass
     log = folder.path / "logs" / "web.web.1.log"
     assert log.read_text() == "no stock today\npassword=(masked)\n"
-    assert (caught.value.hint, caught.value.details) == (f"see {log}", (str(log),))
+    assert (caught.value.hint, caught.value.details) == (f"the whole log: {log}", (str(log),))
     assert prepared[0].closed
     assert not twin_folder(topology, folder).exists()
