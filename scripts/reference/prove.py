@@ -14,8 +14,8 @@ from mainstay.ops.prove.claims import claims
 from mainstay.ops.prove.evidence.document import strike_text
 from mainstay.ops.prove.faults import catalogue
 from mainstay.ops.prove.faults.kind import FaultKind, Scope, Setting
-from mainstay.ops.prove.vocabulary import METRICS, OPERATORS, PHASES, SPELT, Metric, Unit
-from mainstay.ops.prove.vocabulary import Scope as RuleScope
+from mainstay.ops.prove.judging.vocabulary import METRICS, OPERATORS, PHASES, SPELT, Metric, Unit
+from mainstay.ops.prove.judging.vocabulary import Scope as RuleScope
 from mainstay.ops.topology.declaration import Declaration
 from mainstay.ops.topology.resolve import resolve
 from mainstay.ops.topology.values import Postgres, Topology

@@ -12,8 +12,9 @@ import typer
 
 from mainstay.base.schema import read
 from mainstay.cli.app import app
-from mainstay.ops.prove import journey, rules
 from mainstay.ops.prove.faults.catalogue import CATALOGUE
+from mainstay.ops.prove.judging import rules
+from mainstay.ops.prove.loading import journey
 from mainstay.ops.topology.declaration import Declaration
 from scripts.reference import errors
 

@@ -9,18 +9,36 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 import mainstay
 from mainstay.base.errors import InvalidInput, MainstayError, OperationFailed
-from mainstay.cli import change, init, inspect, manage, plan, prove, schema, up
+from mainstay.cli import change, init, inspect, manage, plan, prove, schema, target, up
 from mainstay.cli.output import error_console, speak_whatever_the_locale
+
+
+class Verbs(TyperGroup):
+    """The verbs, whose errors hint at commands for the system that this one was about."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except OperationFailed as error:
+            error.hint = target.typed(error.hint, ctx.obj)
+            raise
+        except InvalidInput as error:
+            problems = [replace(each, hint=target.typed(each.hint, ctx.obj)) for each in error.problems]
+            raise InvalidInput(problems) from error
+
 
 app = typer.Typer(
     name="mainstay",
+    cls=Verbs,
     help="The production layer for Django: run, watch and prove a whole system from one file.",
     no_args_is_help=True,
     rich_markup_mode="rich",

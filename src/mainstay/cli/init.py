@@ -15,6 +15,7 @@ from rich.syntax import Syntax
 
 from mainstay.base.errors import InvalidInput, OperationFailed, Problem
 from mainstay.cli.output import console, print_json
+from mainstay.cli.target import typed
 from mainstay.ops.topology import Topology, understand
 from mainstay.ops.topology.draft import draft
 from mainstay.ops.topology.load import FILE, Source, find, shown
@@ -94,6 +95,8 @@ def init(
     if not keep:
         _write(file, text.encode())
     _tell(file, topology, changes, kept=keep, as_json=as_json, write_settings=write_settings)
+    if not as_json:
+        _tell_next(ctx.obj)
 
 
 def _target(chosen: Path | None) -> Path:
@@ -190,7 +193,12 @@ def _tell(
     out.print(f"{done}, for {names}.", style="green", markup=False)
     for change in changes:
         _tell_settings(out, change, write=write_settings)
-    out.print("\nNext: `mainstay plan` shows what would run, `mainstay up` runs it.")
+
+
+def _tell_next(chosen: Path | None) -> None:
+    out = console()
+    steps = "Next: `mainstay plan` shows what would run, `mainstay up` runs it."
+    out.print(f"\n{typed(steps, chosen)}", markup=False, soft_wrap=True)
     out.print(
         "A fresh project has no page at / yet and answers 404 there; /admin/ is not reachable through the edge.",
         style="dim",

@@ -175,7 +175,7 @@ def logs(
     last: Annotated[int, typer.Option("--last", "-n", min=0, help="Lines of each log to begin with.")] = 20,
     as_json: AsJson = False,
 ) -> None:
-    """The last lines of each process; with -f also what comes, merged, each with the name of its process."""
+    """The last lines of each process, merged by time; with -f also what comes. Each has the name of its process."""
     folder = ever_run(target.state(ctx)).logs
     check_names(folder, names or [])
     out = console()

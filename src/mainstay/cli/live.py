@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import typer
 from rich.console import Console, Group, RenderableType
@@ -18,6 +19,7 @@ from rich.text import Text
 
 from mainstay.cli.inspect import event_text, headline, process_table
 from mainstay.cli.output import console
+from mainstay.cli.target import typed
 from mainstay.ops.supervise import proc
 from mainstay.ops.supervise.journal import Entry
 from mainstay.ops.supervise.status import snapshot
@@ -31,11 +33,11 @@ SMALLEST = (40, 12)
 
 
 @contextlib.contextmanager
-def watching(system: System) -> Iterator[None]:
-    """The live view on a terminal, plain lines elsewhere."""
+def watching(system: System, file: Path | None = None) -> Iterator[None]:
+    """The live view on a terminal, plain lines elsewhere; ``file`` is what ``--file`` named."""
     out = console()
-    view = _live_view if out.is_terminal and (out.width, out.height) >= SMALLEST else plain_view
-    with view(system):
+    large = out.is_terminal and (out.width, out.height) >= SMALLEST
+    with _live_view(system, file) if large else plain_view(system):
         yield
 
 
@@ -47,7 +49,7 @@ def plain_view(system: System) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _live_view(system: System) -> Iterator[None]:
+def _live_view(system: System, file: Path | None) -> Iterator[None]:
     out = console()
     picture = Picture(system, out)
     # Drawn by a task of the supervisor's own loop: a thread would read lists while they change.
@@ -59,16 +61,17 @@ def _live_view(system: System) -> Iterator[None]:
     finally:
         drawing.cancel()
         with contextlib.suppress(OSError):
-            live.update(Text(farewell(system), overflow="fold"), refresh=True)
+            live.update(Text(farewell(system, file), overflow="fold"), refresh=True)
             live.stop()
 
 
-def farewell(system: System) -> str:
+def farewell(system: System, file: Path | None) -> str:
     """What is left when the view closes."""
     name = system.topology.name
     if system.phase != "stopped":
         return f"{name} is {system.phase}"
-    return f"{name} is stopped; its data is in {system.state.path}, and `mainstay up` goes on with it"
+    goes_on = typed("`mainstay up` goes on with it", file)
+    return f"{name} is stopped; its data is in {system.state.path}, and {goes_on}"
 
 
 class Picture:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -11,6 +13,13 @@ from mainstay.ops.supervise.run import STATE_FOLDER, state_folder
 from mainstay.ops.supervise.state import StateFolder
 from mainstay.ops.topology import load, locate
 from mainstay.ops.topology.values import Topology
+
+
+def typed(words: str, file: Path | None) -> str:
+    """Words with commands in backquotes, as they have to be typed where ``--file`` was given: with it."""
+    return (
+        words if file is None else words.replace("`mainstay ", f"`mainstay --file {shlex.quote(str(file))} ")
+    )
 
 
 def topology(ctx: typer.Context) -> Topology:

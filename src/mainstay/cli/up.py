@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -42,12 +43,14 @@ def up(
         second = Twin(twin.absolute(), owner)
         run(second.topology(topology), plain_view, second)
     elif detach:
-        _detach(topology, state_folder(topology), as_json)
+        pid = _detach(topology, state_folder(topology))
+        _tell(ctx, topology, pid, as_json)
     else:
-        run(topology, plain_view if background else watching)
+        run(topology, plain_view if background else partial(watching, file=ctx.obj))
 
 
-def _detach(topology: Topology, state: StateFolder, as_json: bool) -> None:
+def _detach(topology: Topology, state: StateFolder) -> int:
+    """Start a supervisor of its own and wait until it answers; returns its pid."""
     # Whatever forbids it is said here; and no reason of an earlier failure may pass for this one's.
     state.claim()
     state.save(FAILURE, {})
@@ -58,12 +61,15 @@ def _detach(topology: Topology, state: StateFolder, as_json: bool) -> None:
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
     _until_it_answers(state, supervisor)
+    return supervisor.pid
+
+
+def _tell(ctx: typer.Context, topology: Topology, pid: int, as_json: bool) -> None:
     if as_json:
-        print_json({"system": topology.name, "pid": supervisor.pid})
+        print_json({"system": topology.name, "pid": pid})
     else:
-        console().print(
-            f"{topology.name} is starting (supervisor pid {supervisor.pid}); `mainstay wait` waits for it"
-        )
+        said = f"{topology.name} is starting (supervisor pid {pid}); `mainstay wait` waits for it"
+        console().print(target.typed(said, ctx.obj), markup=False, soft_wrap=True)
 
 
 def _until_it_answers(state: StateFolder, supervisor: subprocess.Popen[bytes]) -> None:
@@ -78,7 +84,9 @@ def _until_it_answers(state: StateFolder, supervisor: subprocess.Popen[bytes]) -
         else:
             return
     raise OperationFailed(
-        "up.no-answer", "the supervisor started but does not answer", hint="mainstay logs supervisor"
+        "up.no-answer",
+        "the supervisor started but does not answer",
+        hint="`mainstay logs supervisor` may say why",
     )
 
 
@@ -88,9 +96,11 @@ def _ended_silently(state: StateFolder, code: int) -> OperationFailed:
     except OSError:
         lines = []
     return OperationFailed(
-        "up.supervisor-ended", f"the supervisor ended with exit code {code}", hint="mainstay logs supervisor",
+        "up.supervisor-ended",
+        f"the supervisor ended with exit code {code}",
+        hint="`mainstay logs supervisor` shows all of it",
         details=tuple(lines),
-    )  # fmt: skip
+    )
 
 
 def down(
@@ -147,7 +157,9 @@ def _stop(state: StateFolder) -> bool:
         while proc.alive(pid, started):
             if time.monotonic() > deadline:
                 raise OperationFailed(
-                    "down.too-slow", f"the supervisor (pid {pid}) is still stopping", hint="mainstay events"
+                    "down.too-slow",
+                    f"the supervisor (pid {pid}) is still stopping",
+                    hint="`mainstay events` shows what it waits for",
                 )
             time.sleep(0.05)
     return True

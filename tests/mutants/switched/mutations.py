@@ -186,7 +186,7 @@ MUTATIONS: dict[str, dict[str, Change]] = {
     "no-restart": {"mainstay.ops.supervise.supervised": _never_restart},
     "no-retry": {"mainstay.ops.engines.haproxy.config": _edited(_no_retries)},
     "retry-of-plain-post": {"mainstay.ops.engines.haproxy.config": _edited(_without("disable-l7-retry"))},
-    "hidden-lateness": {"mainstay.ops.prove.load": _count_from_the_sending},
+    "hidden-lateness": {"mainstay.ops.prove.loading.load": _count_from_the_sending},
     "fault-does-not-bite": {"mainstay.ops.prove.faults.process": _hit_nobody},
 }
 

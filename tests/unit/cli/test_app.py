@@ -49,6 +49,23 @@ def test_a_file_can_be_named_before_the_verb(mainstay: Mainstay, project: Path, 
     assert "missing.toml" in shown.err
 
 
+def test_a_hint_is_a_command_for_the_same_system(
+    mainstay: Mainstay, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody elsewhere would otherwise be told to start whatever is found from there."""
+    assert "hint      `mainstay up` starts it" in mainstay("status").err
+    monkeypatch.chdir("/")
+    assert (
+        f"hint      `mainstay --file {project} up` starts it"
+        in mainstay("--file", str(project), "status").err
+    )
+    told = mainstay("--file", str(project), "status", "--json").json
+    assert told["error"]["hint"] == f"`mainstay --file {project} up` starts it"
+    (project / "a b").mkdir()
+    missing = mainstay("--file", str(project / "a b" / "mainstay.toml"), "plan").err
+    assert f"`mainstay --file '{project}/a b/mainstay.toml' init` writes" in missing
+
+
 def test_a_person_who_interrupts_gets_the_shells_own_code(
     mainstay: Mainstay, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -130,6 +130,7 @@ def test_a_named_file_decides_the_place(shop: Path, tmp_path: Path, monkeypatch:
 
     assert done.exit_code == 0, done.output
     assert load(shop / "system.toml").service("web").root == shop
+    assert "`mainstay --file shop/system.toml up` runs it" in done.output
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

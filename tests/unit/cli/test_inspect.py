@@ -201,7 +201,7 @@ def logged(state: StateFolder) -> None:
 
 
 @pytest.mark.usefixtures("logged")
-def test_logs_are_merged_and_each_line_says_whose_it_is(mainstay: Mainstay) -> None:
+def test_logs_are_merged_by_time_and_each_line_says_whose_it_is(mainstay: Mainstay) -> None:
     shown = mainstay("logs", width=40)
     assert shown.code == 0
     assert shown.out.splitlines() == [

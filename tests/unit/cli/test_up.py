@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,13 @@ import pytest
 
 from mainstay.base.errors import OperationFailed
 from mainstay.cli import up as verbs
+from mainstay.cli.live import farewell
 from mainstay.ops.supervise import proc
+from mainstay.ops.supervise.journal import Journal
 from mainstay.ops.supervise.run import FAILURE, describe
 from mainstay.ops.supervise.state import StateFolder
+from mainstay.ops.supervise.system import System
+from mainstay.ops.topology import load
 
 from .conftest import Ended, Supervisor, row, told
 
@@ -114,9 +118,9 @@ def starting(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[list[str]]]:
     return arrange
 
 
-def test_detached_it_returns_once_the_supervisor_answers(
-    mainstay: Mainstay, state: StateFolder, starting: Callable[..., Any], project: Path
-) -> None:
+@pytest.fixture
+def answering(state: StateFolder, starting: Callable[..., Any]) -> Iterator[list[list[str]]]:
+    """The supervisor answers as soon as it is started; the commands that start it."""
     begun: list[Supervisor] = []
 
     def answer() -> None:
@@ -124,13 +128,16 @@ def test_detached_it_returns_once_the_supervisor_answers(
         begun[0].open()
         begun[0].answers["status"] = told(row("web.web.1", state="starting"), phase="starting")
 
-    commands = starting(answer)
-    try:
-        shown = mainstay("up", "--detach", "--json")
-    finally:
-        begun[0].close()
+    yield starting(answer)
+    begun[0].close()
+
+
+def test_detached_it_returns_once_the_supervisor_answers(
+    mainstay: Mainstay, state: StateFolder, answering: list[list[str]], project: Path
+) -> None:
+    shown = mainstay("up", "--detach", "--json")
     assert (shown.code, shown.json) == (0, {"system": "shop", "pid": 4242})
-    assert commands[0][1:] == [
+    assert answering[0][1:] == [
         "-m",
         "mainstay.cli",
         "--file",
@@ -139,6 +146,14 @@ def test_detached_it_returns_once_the_supervisor_answers(
         "--background",
     ]
     assert state.path.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.usefixtures("answering")
+def test_detached_it_says_how_to_wait_for_this_system(mainstay: Mainstay, project: Path) -> None:
+    shown = mainstay("--file", str(project), "up", "--detach")
+    assert shown.out == (
+        f"shop is starting (supervisor pid 4242); `mainstay --file {project} wait` waits for it\n"
+    )
 
 
 def test_detached_it_tells_why_the_start_failed(
@@ -191,3 +206,13 @@ def test_another_systems_folder_is_refused_and_nothing_is_started(
     commands = starting(lambda: None)
     assert "state.other-system" in mainstay("up", "--detach").err
     assert commands == []
+
+
+# --- the view of up ---------------------------------------------------------------------------
+
+
+def test_who_stops_it_is_told_how_to_go_on(project: Path, state: StateFolder) -> None:
+    system = System(load(project), state, Journal(state.events))
+    system.phase = "stopped"
+    assert farewell(system, project).endswith(f"`mainstay --file {project} up` goes on with it")
+    assert farewell(system, None).endswith("`mainstay up` goes on with it")

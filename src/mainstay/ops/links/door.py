@@ -235,7 +235,9 @@ async def _listens(target: Address) -> bool:
     """Whether somebody takes connections there; one who does not answer does."""
     with new_socket(target) as plain:
         try:
-            await asyncio.wait_for(asyncio.get_running_loop().sock_connect(plain, target), LOOK_LIMIT)
+            # Not wait_for: in Python 3.11 it loses a cancellation that comes together with the answer.
+            async with asyncio.timeout(LOOK_LIMIT):
+                await asyncio.get_running_loop().sock_connect(plain, target)
         except ConnectionRefusedError:
             return False
         except (OSError, TimeoutError):

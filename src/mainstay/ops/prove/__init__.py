@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mainstay.ops.prove.client import Client, Reply, UnexpectedAnswer
-    from mainstay.ops.prove.journey import Journey
+    from mainstay.ops.prove.loading.client import Client, Reply, UnexpectedAnswer
+    from mainstay.ops.prove.loading.journey import Journey
 
 __all__ = ["Client", "Journey", "Reply", "UnexpectedAnswer"]
 
@@ -14,11 +14,11 @@ __all__ = ["Client", "Journey", "Reply", "UnexpectedAnswer"]
 def __getattr__(name: str) -> Any:
     """What journeys import, brought in when it is asked for: the command line starts faster without it."""
     if name == "Journey":
-        from mainstay.ops.prove import journey
+        from mainstay.ops.prove.loading import journey
 
         return journey.Journey
     if name in __all__:
-        from mainstay.ops.prove import client
+        from mainstay.ops.prove.loading import client
 
         return getattr(client, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -16,11 +16,11 @@ from itertools import pairwise
 from typing import IO
 
 from mainstay.ops.prove.claim import Claim, Load, Result
-from mainstay.ops.prove.client import Client
 from mainstay.ops.prove.history import History, Phase
-from mainstay.ops.prove.journey import Journey
-from mainstay.ops.prove.judge import judge
-from mainstay.ops.prove.load import Generator
+from mainstay.ops.prove.judging.judge import judge
+from mainstay.ops.prove.loading.client import Client
+from mainstay.ops.prove.loading.journey import Journey
+from mainstay.ops.prove.loading.load import Generator
 
 NAME = "generator"
 CALM = 0.5

@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from mainstay.base.errors import InvalidInput, Problem, nearest
-from mainstay.ops.prove import derive, journey, locust, rules
 from mainstay.ops.prove.claim import Claim
-from mainstay.ops.prove.journey import Journey
+from mainstay.ops.prove.judging import rules
+from mainstay.ops.prove.loading import derive, journey, locust
+from mainstay.ops.prove.loading.journey import Journey
 from mainstay.ops.prove.plan import Options, place, with_lines
 from mainstay.ops.prove.trial import rules_of
 from mainstay.ops.topology.values import Topology

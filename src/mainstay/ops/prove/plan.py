@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from mainstay.base.errors import InvalidInput, Problem, nearest
-from mainstay.ops.prove import calibration, replay, rules
+from mainstay.ops.prove import calibration, replay
 from mainstay.ops.prove.claim import FROM_TOPOLOGY, Claim, Load
 from mainstay.ops.prove.claims import claims, known_names, source
 from mainstay.ops.prove.faults import catalogue
+from mainstay.ops.prove.judging import rules
 from mainstay.ops.prove.proof import Size
 from mainstay.ops.topology.lines import find_line, key_lines
 from mainstay.ops.topology.values import Topology

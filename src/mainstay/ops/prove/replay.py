@@ -13,9 +13,9 @@ from mainstay.base.containers import ListOf
 from mainstay.base.errors import InvalidInput, Problem
 from mainstay.base.schema import Table, key, read
 from mainstay.base.shapes import Choice, Integer, Json, Refusal, Shape, Spot, Text, is_number
-from mainstay.ops.prove import rules
 from mainstay.ops.prove.claim import Claim, Load
 from mainstay.ops.prove.faults.fault import Strike
+from mainstay.ops.prove.judging import rules
 from mainstay.ops.topology.declaration import FaultTable
 from mainstay.ops.topology.values import LoadShape
 

@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from mainstay.ops.prove.growth import Sample
+from mainstay.ops.prove.judging.growth import Sample
 from mainstay.ops.prove.system import ProvedSystem
 
 EVERY = 2.0

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import ipaddress
 import os
-import shutil
+import re
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
@@ -17,13 +17,14 @@ from mainstay.base.errors import OperationFailed
 from mainstay.ops.prove import inside
 from mainstay.ops.prove.claim import Claim
 from mainstay.ops.prove.evidence.folder import Folder
+from mainstay.ops.prove.evidence.logs import keep_logs
 from mainstay.ops.prove.faults import disk
 from mainstay.ops.prove.faults.fault import Guard, NotPossible, Target
 from mainstay.ops.prove.history import History
-from mainstay.ops.prove.http import Http
+from mainstay.ops.prove.loading.http import Http
 from mainstay.ops.prove.plan import Options
 from mainstay.ops.prove.proof import wall_clock_offset
-from mainstay.ops.prove.twin import TwinSystem
+from mainstay.ops.prove.twin import TwinSystem, unready
 from mainstay.ops.supervise.twin import STATE, Twin
 from mainstay.ops.topology.values import Topology
 
@@ -112,7 +113,11 @@ class Supervised:
                     return
             self.check_there()
             await asyncio.sleep(LOOK_EVERY)
-        raise not_ready(status, within, when)
+        raise OperationFailed(
+            "prove.not-ready",
+            f"the system was not ready within {within:g} s {when}",
+            details=unready(status),
+        )
 
     def check_there(self) -> None:
         if not self._twin.there:
@@ -203,7 +208,7 @@ async def _twin(
             yield twin
         finally:
             # In this thread, so that a second interruption does not come before the stop.
-            _keep_logs(twin.folder, logs)
+            keep_logs(twin.folder / "logs", logs)
             await twin.stop(keep=options.keep or small is not None)
     finally:
         if small is not None:
@@ -225,12 +230,14 @@ async def _started(topology: Topology, options: Options, place: Path, logs: Path
             edge=options.edge,
             env=options.environment,
             content=options.twin,
-            failed=lambda state: _keep_logs(state, logs),
+            failed=lambda state: keep_logs(state / "logs", logs),
         )
     except OperationFailed as error:
         before, now = str(place / STATE / "logs"), str(logs)
         details = tuple(line.replace(before, now) for line in error.details)
-        raise replace(error, hint=error.hint.replace(before, now), details=details) from error
+        # The command would show the log of the system beside the twin.
+        hint = re.sub(r"`mainstay logs ([\w.-]+)`", lambda name: f"{now}/{name[1]}.log", error.hint)
+        raise replace(error, hint=hint.replace(before, now), details=details) from error
 
 
 def twin_folder(topology: Topology, folder: Folder) -> Path:
@@ -255,12 +262,6 @@ def _small_disk(state: Path, guard: Guard, claims: Sequence[Claim]) -> disk.Smal
         return disk.prepare(state, guard)
     except NotPossible:
         return None
-
-
-def _keep_logs(state: Path, place: Path) -> None:
-    """What the twin's processes wrote, beside the evidence; a disk that is full takes none of it."""
-    with contextlib.suppress(OSError, shutil.Error):
-        shutil.copytree(state / "logs", place)
 
 
 def check_address(url: str, *, allowed: bool) -> None:
@@ -292,14 +293,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def not_ready(status: Mapping[str, Any], within: float, when: str) -> OperationFailed:
-    """What kept the system from being ready."""
-    missing = [row for row in status.get("processes", []) if row["state"] != "ready"]
-    return OperationFailed(
-        "prove.not-ready",
-        f"the system was not ready within {within:g} s {when}",
-        details=tuple(f"{row['name']}: {row['state']} {row['detail']}" for row in missing)
-        or (f"durability: {status.get('durability', 'unknown')}",),
-    )

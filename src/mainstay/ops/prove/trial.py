@@ -16,16 +16,16 @@ from mainstay.ops.prove.faults import catalogue, schedule
 from mainstay.ops.prove.faults.fault import NotPossible, Strike
 from mainstay.ops.prove.history import History, Kind, Phase
 from mainstay.ops.prove.inside import unkeyed
-from mainstay.ops.prove.journey import Journey
-from mainstay.ops.prove.judge import judge
-from mainstay.ops.prove.load import Generator
+from mainstay.ops.prove.judging.judge import judge
+from mainstay.ops.prove.judging.rules import parse
+from mainstay.ops.prove.judging.vocabulary import KINDS, Rule, Unit
+from mainstay.ops.prove.loading.journey import Journey
+from mainstay.ops.prove.loading.load import Generator
+from mainstay.ops.prove.loading.summary import STOOD_STILL, Summary
 from mainstay.ops.prove.progress import Progress
-from mainstay.ops.prove.rules import parse
 from mainstay.ops.prove.sampling import Sampler
-from mainstay.ops.prove.summary import STOOD_STILL, Summary
 from mainstay.ops.prove.system import ProvedSystem, SystemGone
 from mainstay.ops.prove.verdict import Judgement, Verdict
-from mainstay.ops.prove.vocabulary import KINDS, Rule, Unit
 
 LIVE_EVERY = 0.5
 NOT_THE_LOAD = 0.25

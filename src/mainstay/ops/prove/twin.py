@@ -250,12 +250,11 @@ class TwinSystem:
                 if seen["ready"]:
                     return
             await asyncio.sleep(LOOK_EVERY)
-        missing = [row for row in seen.get("processes", []) if row["state"] != "ready"]
         raise OperationFailed(
             "prove.twin-not-ready",
             f"the twin was not ready within {within:g} s",
             hint="`mainstay up` starts the same system, and shows what keeps it",
-            details=tuple(f"{row['name']}: {row['state']} {row['detail']}" for row in missing),
+            details=unready(seen),
         )
 
     def why_ended(self) -> OperationFailed:
@@ -318,6 +317,16 @@ class TwinSystem:
                 await asyncio.sleep(LOOK_EVERY)
             else:
                 return
+
+
+def unready(status: Mapping[str, Any]) -> tuple[str, ...]:
+    """What keeps a system from being ready: processes, or else its durability; ``status`` is empty if nobody told."""
+    if not status:
+        return ("its supervisor did not answer",)
+    missing = [row for row in status["processes"] if row["state"] != "ready"]
+    return tuple(f"{row['name']}: {row['state']} {row['detail']}" for row in missing) or (
+        f"durability: {status['durability']}",
+    )
 
 
 def _end(

@@ -162,7 +162,7 @@ def never_ready(process: Supervised) -> OperationFailed:
     return OperationFailed(
         "process.not-ready",
         f"{process.name} did not become ready: {process.detail or 'no answer'}",
-        hint=f"the whole log: mainstay logs {process.unit.name}",
+        hint=f"the whole log: `mainstay logs {process.unit.name}`",
         exit_code=1,
         details=process.last_lines(),
     )

@@ -9,11 +9,15 @@ between the two are lost, which is the price of never blocking a request on a lo
 from __future__ import annotations
 
 import contextlib
+import heapq
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
+
+from mainstay.ops.supervise.logtimes import timed
 
 LARGEST = 20 * 1024 * 1024
 KEPT = 3
@@ -82,28 +86,47 @@ class Tail:
         self.position += len(block) - len(rest)
         return whole.decode(errors="replace").split("\n")
 
+    def rest(self) -> Iterator[str]:
+        """All whole lines that were not read yet, block by block."""
+        while lines := self.read():
+            yield from lines
+
 
 def follow(folder: Path, names: list[str], *, last: int, forever: bool) -> Iterator[tuple[str, str]]:
     """
-    ``(process, line)`` of every matching log, merged as they come.
+    ``(process, line)`` of every matching log: what is there in the order of its times, then as it comes.
 
     A name matches a process exactly or by prefix: ``catalog`` means all of its processes.
     """
-    tails: dict[Path, Tail] = {}
-    first = True
-    while True:
-        for path in sorted(folder.glob("*.log")):
-            if path not in tails and matches(path.name.removesuffix(".log"), names):
-                tails[path] = Tail(path)
-                if first:
-                    tails[path].skip_to_last(last)
-        first = False
-        for tail in tails.values():
-            while lines := tail.read():
-                yield from ((tail.name, line) for line in lines)
-        if not forever:
-            return
+    tails = {path: Tail(path) for path in _matching(folder, names)}
+    for tail in tails.values():
+        tail.skip_to_last(last)
+    yield from merged(tails.values())
+    while forever:
         time.sleep(0.2)
+        for path in _matching(folder, names):
+            tails.setdefault(path, Tail(path))
+        for tail in tails.values():
+            yield from ((tail.name, line) for line in tail.rest())
+
+
+def merged(tails: Iterable[Tail]) -> Iterator[tuple[str, str]]:
+    """What is left in several logs, by time; of each that tells times no more is in memory than `BLOCK`."""
+    for _, name, line in heapq.merge(*(_timed(tail) for tail in tails), key=itemgetter(0)):
+        yield name, line
+
+
+def _timed(tail: Tail) -> Iterator[tuple[float, str, str]]:
+    try:
+        ended = tail.path.stat().st_mtime
+    except OSError:
+        return
+    for moment, line in timed(tail.rest(), ended):
+        yield moment, tail.name, line
+
+
+def _matching(folder: Path, names: list[str]) -> list[Path]:
+    return [path for path in sorted(folder.glob("*.log")) if matches(path.name.removesuffix(".log"), names)]
 
 
 def matches(process: str, names: list[str]) -> bool:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from mainstay.base.errors import OperationFailed
-from mainstay.ops.prove.client import Client
 from mainstay.ops.prove.faults.fault import NotPossible, Target
 from mainstay.ops.prove.history import History
-from mainstay.ops.prove.journey import Journey
+from mainstay.ops.prove.loading.client import Client
+from mainstay.ops.prove.loading.journey import Journey
 from mainstay.ops.prove.system import SystemGone
 
 ANSWER = "HTTP/1.1 {status} X\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"

@@ -7,7 +7,7 @@ from typing import Any
 from mainstay.ops.prove.claim import Bite, Claim, Load, Result
 from mainstay.ops.prove.faults.fault import Evidence, Strike
 from mainstay.ops.prove.history import Fact, FactKind, History, Kind, Operation, Outcome, Phase
-from mainstay.ops.prove.judge import judge
+from mainstay.ops.prove.judging.judge import judge
 from mainstay.ops.prove.verdict import Judgement
 
 OK, FAIL, UNKNOWN = Outcome.OK, Outcome.FAIL, Outcome.UNKNOWN

@@ -12,7 +12,7 @@ import pytest
 from mainstay.ops.prove import calibration
 from mainstay.ops.prove.calibration import CLAIM, STALL, calibrate, hidden
 from mainstay.ops.prove.claim import Result
-from mainstay.ops.prove.load import Arrival, Generator
+from mainstay.ops.prove.loading.load import Arrival, Generator
 from mainstay.ops.prove.verdict import Verdict
 from tests.unit.ops.prove.runs import BEGIN, Run
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 
 from mainstay.base.errors import InvalidInput
-from mainstay.ops.prove import rules
 from mainstay.ops.prove.claim import FROM_TOPOLOGY, Claim
 from mainstay.ops.prove.claims import by_itself, claims, known_names
 from mainstay.ops.prove.faults import catalogue
+from mainstay.ops.prove.judging import rules
 from mainstay.ops.prove.plan import Options, chosen
 from mainstay.ops.prove.proof import Size
 from mainstay.ops.topology import understand

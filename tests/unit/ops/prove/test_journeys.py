@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from mainstay.base.errors import InvalidInput, Problem
-from mainstay.ops.prove import derive
 from mainstay.ops.prove.journeys import Source
+from mainstay.ops.prove.loading import derive
 from mainstay.ops.prove.plan import Options, chosen
 from mainstay.ops.topology.values import Topology
 from tests.unit.ops.prove.proved import Ask

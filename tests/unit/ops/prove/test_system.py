@@ -24,7 +24,6 @@ from mainstay.ops.prove.system import (
     Supervised,
     SystemGone,
     check_address,
-    not_ready,
     opened,
     twin_folder,
 )
@@ -191,11 +190,6 @@ async def test_a_supervisor_that_ended_is_not_waited_for(topology: Topology, tmp
         asked.supervised().check_there()
 
 
-def test_a_system_that_is_not_ready_although_every_process_is_tells_of_its_durability() -> None:
-    told = {"processes": [{"name": "web.web.1", "state": "ready", "detail": ""}], "durability": "degraded"}
-    assert not_ready(told, 1.0, "before").details == ("durability: degraded",)
-
-
 async def test_the_versions_of_its_engines_are_read_from_its_events(
     topology: Topology, tmp_path: Path
 ) -> None:
@@ -249,7 +243,7 @@ def started(topology: Topology, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     async def start(topology: Topology, place: Path, **more: Any) -> Asked:
         places.append(place)
         (place / "state" / "logs").mkdir(parents=True)
-        (place / "state" / "logs" / "web.web.1.log").write_text("hello\n")
+        (place / "state" / "logs" / "web.web.1.log").write_text("hello\npassword=hunter2\n")
         return Asked(place / "state", topology)
 
     monkeypatch.setattr(TwinSystem, "start", start)
@@ -270,12 +264,12 @@ async def test_two_proofs_never_share_a_twins_folder(
     assert {place.parent for place in started} == {topology.folder / ".mainstay" / "twins"}
 
 
-async def test_a_twins_logs_are_evidence_and_its_folder_goes(
+async def test_a_twins_logs_are_evidence_without_its_secrets_and_its_folder_goes(
     topology: Topology, folder: Folder, started: list[Path]
 ) -> None:
     async with opened(topology, Options(), folder, FakeGuard(), ()):
         assert started == [twin_folder(topology, folder)]
-    assert (folder.path / "logs" / "web.web.1.log").read_text() == "hello\n"
+    assert (folder.path / "logs" / "web.web.1.log").read_text() == "hello\npassword=(masked)\n"
 
 
 DISK = Claim("disk", "", (Strike("disk-full", "primary"),), Load(1.0), ())
@@ -323,9 +317,11 @@ async def test_a_machine_without_the_means_for_a_disk_has_a_twin_all_the_same(
         assert len(started) == 1
 
 
+@pytest.mark.parametrize("hint", ["the whole log: `mainstay logs web.web.1`", "the whole log: {log}"])
 async def test_a_disk_is_taken_away_also_when_the_twin_does_not_come_up(
-    topology: Topology, folder: Folder, monkeypatch: pytest.MonkeyPatch
+    topology: Topology, folder: Folder, monkeypatch: pytest.MonkeyPatch, hint: str
 ) -> None:
+    """And what is said of its logs is where they are now, not where those of the system beside it are."""
     prepared: list[Disk] = []
 
     def prepare(state: Path, guard: Any) -> Disk:
@@ -336,9 +332,11 @@ async def test_a_disk_is_taken_away_also_when_the_twin_does_not_come_up(
     async def start(*given: Any, **more: Any) -> None:
         log = prepared[0].path / "logs" / "web.web.1.log"
         log.parent.mkdir()
-        log.write_text("no stock today\n")
+        log.write_text("no stock today\npassword=hunter2\n")
         more["failed"](prepared[0].path)
-        raise OperationFailed("process.not-ready", "web.web.1 crashed", f"see {log}", details=(f"{log}",))
+        raise OperationFailed(
+            "process.not-ready", "web.web.1 crashed", hint.format(log=log), details=(f"{log}",)
+        )
 
     monkeypatch.setattr(disk, "prepare", prepare)
     monkeypatch.setattr(TwinSystem, "start", start)
@@ -346,7 +344,7 @@ async def test_a_disk_is_taken_away_also_when_the_twin_does_not_come_up(
         async with opened(topology, Options(), folder, FakeGuard(), (DISK,)):
             pass
     log = folder.path / "logs" / "web.web.1.log"
-    assert log.read_text() == "no stock today\n"
-    assert (caught.value.hint, caught.value.details) == (f"see {log}", (str(log),))
+    assert log.read_text() == "no stock today\npassword=(masked)\n"
+    assert (caught.value.hint, caught.value.details) == (f"the whole log: {log}", (str(log),))
     assert prepared[0].closed
     assert not twin_folder(topology, folder).exists()

@@ -14,12 +14,12 @@ import pytest
 from mainstay.base.errors import OperationFailed
 from mainstay.ops.prove import trial
 from mainstay.ops.prove.claim import FROM_TOPOLOGY, Bite, Claim, Load, Result
-from mainstay.ops.prove.client import Client
 from mainstay.ops.prove.faults import schedule
 from mainstay.ops.prove.faults.fault import Evidence, NotPossible, Strike
 from mainstay.ops.prove.history import read
-from mainstay.ops.prove.journey import Journey
-from mainstay.ops.prove.summary import Raised, Summary
+from mainstay.ops.prove.loading.client import Client
+from mainstay.ops.prove.loading.journey import Journey
+from mainstay.ops.prove.loading.summary import Raised, Summary
 from mainstay.ops.prove.system import SystemGone
 from mainstay.ops.prove.trial import Trial, applicable, fair, rules_of, untold
 from mainstay.ops.prove.verdict import Judgement, Verdict

@@ -71,7 +71,7 @@ async def test_a_start_that_fails_quotes_the_process(stage: Stage) -> None:
     assert failure.value.id == "process.not-ready"
     assert failure.value.what == "catalog.web.2 did not become ready: /readyz answered 503"
     assert failure.value.details == ("ImproperlyConfigured: no such setting",)
-    assert failure.value.hint.endswith("mainstay logs catalog.web.2")
+    assert failure.value.hint.endswith("`mainstay logs catalog.web.2`")
 
 
 async def test_a_replacement_serves_before_the_old_one_leaves(stage: Stage, catalog: Service) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -137,14 +138,32 @@ def test_a_name_means_a_process_or_all_below_it(process: str, names: list[str], 
     assert matches(process, names) is matched
 
 
-def test_all_logs_are_merged(tmp_path: Path) -> None:
-    (tmp_path / "orders.web.1.log").write_text("o\n")
-    (tmp_path / "catalog.web.1.log").write_text("1\n2\n3\n")
+def at(second: int) -> str:
+    return f"2026-01-31 12:00:{second:02}.000 UTC [7] LOG:  {second}"
+
+
+def test_all_logs_are_merged_by_time(tmp_path: Path) -> None:
+    (tmp_path / "catalog.web.1.log").write_text("".join(f"{at(second)}\n" for second in (1, 2, 5)))
     (tmp_path / "catalog.web.1.log.1").write_text("rotated\n")
+    (tmp_path / "orders.web.1.log").write_text(f"{at(3)}\nTraceback\n{at(4)}\n")
+    assert list(follow(tmp_path, [], last=3, forever=False)) == [
+        ("catalog.web.1", at(1)),
+        ("catalog.web.1", at(2)),
+        ("orders.web.1", at(3)),
+        ("orders.web.1", "Traceback"),
+        ("orders.web.1", at(4)),
+        ("catalog.web.1", at(5)),
+    ]
+
+
+def test_each_log_begins_with_its_own_last_lines(tmp_path: Path) -> None:
+    (tmp_path / "catalog.web.1.log").write_text("1\n2\n3\n")
+    (tmp_path / "orders.web.1.log").write_text("o\n")
+    os.utime(tmp_path / "orders.web.1.log", (0, 0))
     assert list(follow(tmp_path, [], last=2, forever=False)) == [
+        ("orders.web.1", "o"),
         ("catalog.web.1", "2"),
         ("catalog.web.1", "3"),
-        ("orders.web.1", "o"),
     ]
 
 

@@ -20,10 +20,10 @@ from mainstay.ops.prove.evidence.masking import mask_topology, mask_words, maske
 from mainstay.ops.prove.evidence.moments import Moment, around, lanes, moments
 from mainstay.ops.prove.faults.fault import Strike
 from mainstay.ops.prove.history import History, Operation, Outcome, Phase
-from mainstay.ops.prove.periods import LOADED
+from mainstay.ops.prove.judging.periods import LOADED
+from mainstay.ops.prove.judging.statistics import percentile
+from mainstay.ops.prove.judging.timeline import BIN, origin, series
 from mainstay.ops.prove.proof import Proof
-from mainstay.ops.prove.statistics import percentile
-from mainstay.ops.prove.timeline import BIN, origin, series
 from mainstay.ops.prove.verdict import Judgement, Verdict
 
 FORMAT = 1

@@ -6,7 +6,7 @@ The evidence folder: made before anything is started, filled while the proof run
         events.jsonl    what the supervisor did and why
         claims/<name>/history.jsonl    every operation and fact, line by line as they happened
         claims/<name>/claim.json       what became of it
-        logs/           of the twin's processes, when they are kept
+        logs/           of the twin's processes, secrets masked
         proof.json  report.html  junit.xml  summary.md
 
 A disk that cannot be written is refused before the system is touched. One that fills

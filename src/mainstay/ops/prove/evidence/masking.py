@@ -61,6 +61,8 @@ _HINTS = (
     "session_id", "bearer", "basic", "@",
 )  # fmt: skip
 """One of them is in every text that `mask` changes; most lines of a history have none."""
+_NAME_HINTS = (*_HINTS, "pass", "pwd", "pw", "key")
+"""The same for what `masked` changes."""
 
 _ASSIGNMENT = re.compile(
     r"""(?<![\w.-])(?P<key>(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
@@ -84,6 +86,19 @@ def mask(text: str) -> str:
     for pattern, replacement in _IN_TEXT:
         text = pattern.sub(replacement, text)
     return text
+
+
+def mask_line(line: str) -> str:
+    """A line of a log: one that is a JSON object also by the names in it, any other by its shape."""
+    small = line.lower()
+    if not line.startswith("{") or not any(hint in small for hint in _NAME_HINTS):
+        return mask(line)
+    try:
+        value = json.loads(line)
+    except ValueError:
+        return mask(line)
+    shown = masked(value)
+    return line if shown == value else json.dumps(shown) + "\n"
 
 
 def masked(value: Any) -> Any:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mainstay.ops.prove.periods import FINAL
+from mainstay.ops.prove.judging.periods import FINAL
 
 WIDTH, LEFT, RIGHT = 960.0, 128.0, 14.0
 PLOT = WIDTH - LEFT - RIGHT

@@ -25,7 +25,7 @@ from markupsafe import Markup
 from mainstay.ops.prove.evidence import panels, phrases, spark
 from mainstay.ops.prove.evidence.chart import LABEL, LANE, Chart, chart, span_text
 from mainstay.ops.prove.evidence.spark import Spark
-from mainstay.ops.prove.periods import LOADED
+from mainstay.ops.prove.judging.periods import LOADED
 from mainstay.ops.prove.verdict import Verdict
 
 APART = 1.0

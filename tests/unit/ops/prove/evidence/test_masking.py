@@ -11,6 +11,7 @@ from mainstay.ops.prove.evidence.masking import (
     MASK,
     looks_secret,
     mask,
+    mask_line,
     mask_topology,
     mask_words,
     masked,
@@ -85,6 +86,32 @@ def test_a_line_of_json_stays_json() -> None:
     line = json.dumps({"error": f'Authorization: Bearer {SECRET}"}}', "number": 7})
     assert json.loads(mask(line))["number"] == 7
     assert SECRET not in mask(line)
+
+
+@pytest.mark.parametrize("name", ["credential", "key", "DB_PASS", "Authorization"])
+def test_a_line_of_json_is_masked_by_its_names(name: str) -> None:
+    line = json.dumps({"event": "started", "number": 7, "options": {name: SECRET}}) + "\n"
+    assert json.loads(mask_line(line)) == {"event": "started", "number": 7, "options": {name: MASK}}
+    assert mask_line(line).endswith("}\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"event":"passed", "author" : "Ada"}\n',
+        '{"event":"tokens.lost", "count": 3}',
+        '{"key": "cut in the mid',
+        "[7] LOG:  the key of order 4711 was seen twice\n",
+        "\n",
+    ],
+)
+def test_an_ordinary_line_stays_as_it_was_written(line: str) -> None:
+    assert mask_line(line) == line
+
+
+def test_a_line_that_is_no_json_is_masked_by_its_shape() -> None:
+    assert SECRET not in mask_line(f'{{"password": "{SECRET}", "rest')
+    assert SECRET not in mask_line(f"FATAL: password={SECRET} is wrong\n")
 
 
 def test_values_are_masked_by_their_names_too() -> None:

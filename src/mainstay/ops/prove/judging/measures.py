@@ -1,0 +1,246 @@
+"""
+What callers saw: errors, waits, and how soon all was well again. Each measure is one pass.
+
+Latency counts from the moment at which an operation was due, so a stalled system cannot
+hide the requests that waited (G. Tene, "How NOT to Measure Latency", 2015). It is taken
+over first attempts whatever became of them: without those that ended in a time-out a
+stalled system would look quick.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left, bisect_right
+from collections import Counter
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+from mainstay.ops.prove.history import Operation, Outcome
+from mainstay.ops.prove.judging.finding import Finding, exactly, nothing
+from mainstay.ops.prove.judging.material import Blow, Material, struck
+from mainstay.ops.prove.judging.periods import LOADED, STEADY
+from mainstay.ops.prove.judging.statistics import percentile
+from mainstay.ops.prove.judging.wording import seconds
+
+SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999, "worst": 1.0}
+"""The percentiles a rule may name."""
+
+LEAST_TO_COMPARE = 20
+"""A percentile of fewer steady operations is no yardstick."""
+
+NOT_OK = (Outcome.FAIL, Outcome.UNKNOWN)
+
+
+def errors(
+    material: Material, scope: str, phases: Sequence[str], outcomes: Sequence[Outcome] = NOT_OK
+) -> Finding:
+    """First attempts that did not end well: what a caller sees that never repeats anything."""
+    firsts = material.firsts(scope, phases)
+    return _count(material, [each for each in firsts if each.outcome in outcomes], len(firsts))
+
+
+def refused(material: Material, scope: str, phases: Sequence[str]) -> Finding:
+    """Steps that did not end well although the caller repeated what may be repeated."""
+    steps = material.steps(scope, phases)
+    bad = [step[-1] for step in steps if not any(each.outcome is Outcome.OK for each in step)]
+    return _count(material, bad, len(steps))
+
+
+def per_strike(
+    material: Material, scope: str, phases: Sequence[str], outcomes: Sequence[Outcome] = NOT_OK
+) -> Finding:
+    """The most errors that any one strike cost; each belongs to the latest strike before it."""
+    if not material.strikes:
+        return nothing("there was no strike")
+    firsts = [each for each in material.firsts(scope, phases) if _blamed(material.begun, each) >= 0]
+    bad = [each for each in firsts if each.outcome in outcomes]
+    found = _count(material, bad, len(firsts))
+    most = max(Counter(_blamed(material.begun, each) for each in bad).values(), default=0)
+    beside = f"{len(bad):,} of {len(firsts):,} in all after {_strikes(len(material.strikes))}"
+    return exactly(most, found.of, offending=found.offending, details=found.details, beside=beside)
+
+
+def latency(material: Material, scope: str, phases: Sequence[str], share: float) -> Finding:
+    """A percentile of latency in seconds, with the slowest as its offenders."""
+    firsts = sorted(material.firsts(scope, phases), key=lambda operation: operation.latency)
+    if not firsts:
+        return nothing("no operation was due")
+    value = percentile([operation.latency for operation in firsts], share)
+    slowest = [operation for operation in reversed(firsts[-20:]) if operation.latency >= value]
+    lines = (_line(material, operation) for operation in slowest)
+    return exactly(value, len(firsts), offending=(each.number for each in slowest), details=lines)
+
+
+def compared(
+    measure: Callable[[Sequence[str]], Finding],
+    phases: Sequence[str],
+    combine: Callable[[float, float], float],
+    text: Callable[[float], str],
+) -> Finding:
+    """A measure of the named phases set against the same of the steady one."""
+    found, steady = measure(phases), measure((STEADY,))
+    if steady.of < LEAST_TO_COMPARE:
+        return nothing(f"only {steady.of} steady operations to compare with; {LEAST_TO_COMPARE} are needed")
+    if not found.of or not steady.value:
+        return nothing(found.doubt or "nothing ended well in the steady phase")
+    value = combine(found.value, steady.value)
+    beside = f"{text(found.value)} of {found.of:,}; steady: {text(steady.value)} of {steady.of:,}"
+    return exactly(value, found.of, offending=found.offending, details=found.details, beside=beside)
+
+
+def goodput(material: Material, scope: str, phases: Sequence[str]) -> Finding:
+    """Operations per second that were due in the named phases and ended well in the end."""
+    steps = material.steps(scope, phases)
+    length = material.periods.seconds(phases)
+    if not steps or length <= 0:
+        return nothing("no operation was due")
+    good = sum(any(each.outcome is Outcome.OK for each in step) for step in steps)
+    return exactly(good / length, len(steps))
+
+
+def recovery(material: Material, scope: str) -> Finding:
+    """
+    Seconds from a strike until the last attempt that failed because of it had ended; the worst strike's.
+
+    Each attempt that did not end well is blamed on the latest strike before it was due; those
+    that were under way at the first strike on that one. Without an attempt that ends well
+    after the last failure nothing recovered, and the value is infinite.
+    """
+    operations = material.operations(scope)
+    looked = [each for each in operations if _blamed(material.begun, each) >= 0]
+    if not looked:
+        return nothing(_why_not_after(material))
+    last: dict[int, Operation] = {}
+    for operation in looked:
+        if operation.outcome is not Outcome.OK:
+            strike = _blamed(material.begun, operation)
+            if strike not in last or operation.ended > last[strike].ended:
+                last[strike] = operation
+    good = max((each.began for each in looked if each.outcome is Outcome.OK), default=-math.inf)
+    waits = {strike: each.ended - material.begun[strike] for strike, each in last.items()}
+    if last and good < max(each.began for each in last.values()):
+        waits[max(last)] = math.inf
+    lines = (
+        f"strike {strike + 1}: {seconds(waits[strike])}, until {_line(material, each)}"
+        for strike, each in sorted(last.items())
+    )
+    numbers = (each.number for each in last.values())
+    return exactly(max(waits.values(), default=0.0), len(looked), offending=numbers, details=lines)
+
+
+def first_ok(
+    material: Material, scope: str, kinds: Sequence[str], since: Callable[[Blow], float] = struck
+) -> Finding:
+    """
+    Seconds from a strike until an operation that was begun after it had ended well; the worst strike's.
+
+    Counts from the moment at which a strike had its full effect, or ``since`` another one of it, and only
+    attempts of the named kinds. Infinite when there were attempts and none ended well.
+    """
+    tried = [operation for operation in material.operations(scope) if operation.kind in kinds]
+    tried.sort(key=lambda operation: operation.began)
+    begun = [operation.began for operation in tried]
+    soonest = _soonest_from(tried)
+    waits: dict[int, tuple[float, Operation | None]] = {}
+    for number, strike in enumerate(material.strikes):
+        moment = since(strike)
+        index = bisect_left(begun, moment)
+        if index < len(tried):
+            best = soonest[index]
+            waits[number] = (best.ended - moment if best else math.inf, best)
+    if not waits:
+        return nothing(_why_not_after(material))
+    lines = (
+        f"strike {strike + 1}: {seconds(wait)}" + (f", {_line(material, best)}" if best else "")
+        for strike, (wait, best) in waits.items()
+    )
+    value = max(wait for wait, _ in waits.values())
+    return exactly(value, len(waits), details=lines, beside=_strikes(len(waits)))
+
+
+def gap(material: Material, scope: str, phases: Sequence[str]) -> Finding:
+    """The longest stretch of the named phases in which no operation ended well."""
+    if not material.operations(scope, phases):
+        return nothing("no operation was due")
+    good = sorted(each.ended for each in material.operations(scope) if each.outcome is Outcome.OK)
+    longest, where = 0.0, 0.0
+    for began, ended in material.periods.spans(phases):
+        inside = good[bisect_left(good, began) : bisect_right(good, ended)]
+        edges = [began, *inside, ended]
+        for earlier, later in pairwise(edges):
+            if later - earlier > longest:
+                longest, where = later - earlier, earlier
+    lines = [f"nothing ended well from {material.when(where)} to {material.when(where + longest)}"]
+    return exactly(longest, len(material.operations(scope, phases)), details=lines)
+
+
+def attempts(material: Material, scope: str, phases: Sequence[str]) -> Finding:
+    """How often a caller tried, per step."""
+    steps = material.steps(scope, phases)
+    if not steps:
+        return nothing("no operation was due")
+    return exactly(sum(len(step) for step in steps) / len(steps), len(steps))
+
+
+BACKEND = "backend.requests"
+"""The figure that says how many requests reached the processes while the load was on."""
+
+
+def amplification(material: Material, scope: str, phases: Sequence[str]) -> Finding:
+    """Requests at the processes per step of a caller, where somebody counted them."""
+    steps = len(material.steps(scope, phases))
+    if BACKEND not in material.figures or not steps:
+        return nothing("nobody counted the requests that reached the processes")
+    return exactly(material.figures[BACKEND] / steps, steps)
+
+
+def _count(material: Material, bad: Sequence[Operation], of: int) -> Finding:
+    if not of:
+        return nothing("no operation was due")
+    phases = Counter(material.periods.name(material.start(each).due) for each in bad)
+    outcomes = Counter(f"{each.name} {_ending(each)}" for each in bad)
+    parts = [f"{phases[name]} {name}" for name in LOADED if phases[name]]
+    lines = [f"{number} × {text}" for text, number in outcomes.most_common(8)]
+    lines += [_line(material, operation) for operation in bad[:12]] if len(bad) > 1 else []
+    return exactly(
+        len(bad), of, offending=(each.number for each in bad), details=lines, beside=", ".join(parts)
+    )
+
+
+def _blamed(strikes: Sequence[float], operation: Operation) -> int:
+    """The strike an operation belongs to; -1 for one that ended before the first."""
+    index = bisect_right(strikes, operation.due) - 1
+    return 0 if index < 0 and strikes and operation.ended >= strikes[0] else index
+
+
+def _soonest_from(tried: Sequence[Operation]) -> list[Operation | None]:
+    """For each place in the order of beginning, which of the rest was the first to end well."""
+    best: Operation | None = None
+    found: list[Operation | None] = []
+    for operation in reversed(tried):
+        if operation.outcome is Outcome.OK and (best is None or operation.ended < best.ended):
+            best = operation
+        found.append(best)
+    return found[::-1]
+
+
+def _why_not_after(material: Material) -> str:
+    return "no operation was due after the strike" if material.strikes else "there was no strike"
+
+
+def _strikes(number: int) -> str:
+    return "1 strike" if number == 1 else f"{number} strikes"
+
+
+def _ending(operation: Operation) -> str:
+    answer = f"answered {operation.status}" if operation.status else "had no answer"
+    return f"{answer}: {operation.error}" if operation.error else answer
+
+
+def _line(material: Material, operation: Operation) -> str:
+    tried = f", attempt {operation.attempt}" if operation.attempt > 1 else ""
+    who = f" from {operation.replica}" if operation.replica else ""
+    return (
+        f"operation {operation.number} ({operation.journey}{tried}), due at {material.when(operation.due)}: "
+        f"{operation.name} {_ending(operation)}{who} after {seconds(operation.latency)}"
+    )

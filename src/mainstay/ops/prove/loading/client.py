@@ -1,0 +1,336 @@
+"""What a journey asks with: each request becomes an `Operation` of the history, each fact a `Fact`."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import time
+import uuid
+from collections import Counter
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypedDict, Unpack
+
+from mainstay.base import wire
+from mainstay.ops.prove.history import Fact, FactKind, History, Kind, Operation, Outcome
+from mainstay.ops.prove.loading.framing import Answer
+from mainstay.ops.prove.loading.http import Http
+from mainstay.ops.prove.loading.names import normalise
+from mainstay.ops.prove.loading.outcome import is_repeatable, judge, pause, said
+
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
+EXPECTED_OF_READS = (200,)
+EXPECTED_OF_WRITES = (200, 201, 202, 204)
+
+RETRY_FOR = 30.0
+"""Seconds for which a caller that repeats does so, unless it says how long."""
+
+
+class UnexpectedAnswer(Exception):
+    """
+    The content of an answer was asked for that is not what was expected.
+
+    It ends a step quietly: the operation is in the history already.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Answer):
+    """An answer, and what it said of its operation."""
+
+    outcome: Outcome = Outcome.UNKNOWN
+    name: str = ""
+    operation: int = 0
+    key: str = ""
+    """The Idempotency-Key it was asked with."""
+    attempts: int = 1
+
+    @property
+    def ok(self) -> bool:
+        return self.outcome is Outcome.OK
+
+    @property
+    def json(self) -> Any:
+        """
+        The body as JSON.
+
+        Raises:
+            UnexpectedAnswer: The answer is not ok.
+            ValueError: It is ok, and no JSON.
+        """
+        if not self.ok:
+            raise UnexpectedAnswer(f"{self.name}: {said(self)}")
+        return json.loads(self.body)
+
+
+@dataclass
+class Recorder:
+    """Numbers operations and puts them into the history; one for all clients of a run."""
+
+    history: History
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    """Of all operations so far."""
+    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    def number(self) -> int:
+        return next(self._numbers)
+
+    def add(self, operation: Operation) -> None:
+        self.outcomes[operation.outcome] += 1
+        self.history.add(operation)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One request as it is sent, once or several times."""
+
+    method: str
+    path: str
+    name: str
+    body: bytes
+    headers: Mapping[str, str]
+    expect: Container[int]
+    limit: float | None = None
+
+    @property
+    def key(self) -> str:
+        return self.headers.get(wire.IDEMPOTENCY_KEY, "")
+
+    @property
+    def kind(self) -> Kind:
+        if self.method in READS:
+            return "get"
+        return "keyed" if self.key else "write"
+
+
+class How(TypedDict, total=False):
+    """How a request is made; everything may be left out."""
+
+    json: Any
+    """The body, as JSON."""
+    body: bytes
+    headers: Mapping[str, str]
+    key: bool | str | None
+    """An Idempotency-Key; ``True`` makes one."""
+    expect: Container[int]
+    """The statuses that are ok, as a tuple or a range; else 200 for reads and 200, 201, 202, 204 for writes."""
+    retry: bool | float
+    """
+    Repeat with growing, random waits as long as no answer came, or one that says to try again (408, 409
+    with a key, 425, 429, 5xx): for `RETRY_FOR`, or that many seconds. Each attempt is an operation.
+    """
+    name: str
+    """What the operation is called, where the path says too much or too little."""
+    limit: float | None
+    """Seconds to wait for the answer."""
+
+
+class Client:
+    """
+    One caller. Each step gets its own, which begins with the token and the headers that `set_up` left.
+
+    The latency of the first request of a step counts from the moment at which the step
+    was due, that of later ones from the moment they were asked.
+    """
+
+    def __init__(
+        self, http: Http, recorder: Recorder, journey: str, *, session: str = "", due: float | None = None
+    ) -> None:
+        self.token = ""  # nosec B105 - nobody is signed in yet
+        """Sent as ``Authorization: Bearer …`` where set."""
+        self.headers: dict[str, str] = {}
+        """Sent with every request."""
+        self.session = session or journey
+        """Names this caller in facts about what it wrote and read."""
+        self.journey = journey
+        self.requests = 0
+        """How many requests it made so far."""
+        self._http = http
+        self._recorder = recorder
+        self._due = due
+        self._operation = 0
+
+    @property
+    def base(self) -> str:
+        """Where the system is: ``http://127.0.0.1:8000``."""
+        return self._http.base
+
+    def begin(self, session: str, due: float | None = None) -> Client:
+        """The same caller for one step, whose first request is due at ``due`` where given."""
+        client = Client(self._http, self._recorder, self.journey, session=session, due=due)
+        client.token, client.headers = self.token, dict(self.headers)
+        return client
+
+    # --- requests --------------------------------------------------------------------
+
+    async def get(self, path: str, **how: Unpack[How]) -> Reply:
+        """See `request`."""
+        return await self.request("GET", path, **how)
+
+    async def post(self, path: str, **how: Unpack[How]) -> Reply:
+        """See `request`."""
+        return await self.request("POST", path, **how)
+
+    async def put(self, path: str, **how: Unpack[How]) -> Reply:
+        """See `request`."""
+        return await self.request("PUT", path, **how)
+
+    async def patch(self, path: str, **how: Unpack[How]) -> Reply:
+        """See `request`."""
+        return await self.request("PATCH", path, **how)
+
+    async def delete(self, path: str, **how: Unpack[How]) -> Reply:
+        """See `request`."""
+        return await self.request("DELETE", path, **how)
+
+    async def request(self, method: str, path: str, **how: Unpack[How]) -> Reply:
+        """
+        Ask, and ask again if it is to be repeated; the last answer. `How` lists the settings.
+
+        Never raises for anything the system does.
+
+        Raises:
+            ValueError: A write without a key is to be repeated, which could do it twice.
+        """
+        question = self.question(method, path, **how)
+        retry = how.get("retry", False)
+        if retry and question.kind == "write":
+            raise ValueError(f"{question.name}: a write is repeated only with a key; pass key=True")
+        return await self._persist(question, RETRY_FOR if retry is True else float(retry))
+
+    async def _persist(self, question: Question, seconds: float) -> Reply:
+        until = time.monotonic() + seconds
+        attempt, first = 1, 0
+        while True:
+            operation, answer = await self.perform(question, attempt=attempt, first=first)
+            self.record(operation)
+            wait = pause(attempt, answer)
+            if not is_repeatable(question.kind, operation.outcome, answer) or time.monotonic() + wait > until:
+                break
+            await asyncio.sleep(wait)
+            attempt, first = attempt + 1, first or operation.number
+        return Reply(
+            answer.status,
+            answer.headers,
+            answer.body,
+            answer.error,
+            answer.sent,
+            operation.outcome,
+            question.name,
+            operation.number,
+            question.key,
+            attempt,
+        )
+
+    async def perform(
+        self, question: Question, *, attempt: int = 1, first: int = 0
+    ) -> tuple[Operation, Answer]:
+        """One attempt, not recorded yet, except when it is cut short by a cancellation."""
+        began = time.monotonic()
+        due, self._due = (began, None) if self._due is None else (self._due, None)
+        number = self._recorder.number()
+        self._operation, self.requests = number, self.requests + 1
+        operation = Operation(
+            number,
+            self.journey,
+            question.name,
+            question.kind,
+            due,
+            began,
+            began,
+            Outcome.FAIL if question.kind == "get" else Outcome.UNKNOWN,
+            attempt=attempt,
+            first=first,
+        )
+        try:
+            answer = await self._http.request(
+                question.method,
+                question.path,
+                body=question.body,
+                headers=question.headers,
+                limit=question.limit,
+            )
+        except asyncio.CancelledError:
+            operation.ended = time.monotonic()
+            operation.error = "the step was cut short before an answer came"
+            self.record(operation)
+            raise
+        operation.ended = time.monotonic()
+        operation.status = answer.status
+        operation.outcome = judge(question.kind, answer, question.expect)
+        operation.error = "" if operation.outcome is Outcome.OK else said(answer)
+        operation.request_id = answer.headers.get(wire.REQUEST_ID.lower(), "")
+        return operation, answer
+
+    def record(self, operation: Operation) -> None:
+        self._recorder.add(operation)
+
+    def question(self, method: str, path: str, **how: Unpack[How]) -> Question:
+        """The request as it would be sent."""
+        method = method.upper()
+        headers = dict(self.headers)
+        body = how.get("body", b"")
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        if (content := how.get("json")) is not None:
+            body = json.dumps(content).encode()
+            headers["Content-Type"] = "application/json"
+        if key := how.get("key"):
+            headers[wire.IDEMPOTENCY_KEY] = uuid.uuid4().hex if key is True else key
+        headers.update(how.get("headers", {}))
+        name = how.get("name") or f"{method} {normalise(path)}"
+        expect = how.get("expect", EXPECTED_OF_READS if method in READS else EXPECTED_OF_WRITES)
+        titled = {each.title(): value for each, value in headers.items()}
+        return Question(method, path, name, body, titled, expect, how.get("limit"))
+
+    # --- facts -----------------------------------------------------------------------
+
+    def attempted(self, set: str, item: object) -> None:
+        """``item`` is asked for; from now on it may be there. Say so before the request."""
+        self._fact("attempted", set, item)
+
+    def acknowledged(self, set: str, item: object) -> None:
+        """The system said that ``item`` is there, so it must stay."""
+        self._fact("acknowledged", set, item)
+
+    def observed(self, set: str, item: object) -> None:
+        """``item`` was seen in the final reading; once per time it was seen."""
+        self._fact("observed", set, item)
+
+    def owned(self, set: str, item: object, owner: object) -> None:
+        """In the final reading ``item`` belonged to ``owner``."""
+        self._fact("owned", set, item, owner=str(owner))
+
+    def total(self, set: str, value: float) -> None:
+        """The sum of something that must not change."""
+        self._fact("total", set, "", value=value)
+
+    def wrote(self, set: str, item: object, version: float, *, session: str = "") -> None:
+        """This session wrote version ``version`` of a register; say so once it is acknowledged."""
+        self._fact("wrote", set, item, value=version, session=session or self.session)
+
+    def read(self, set: str, item: object, version: float, *, session: str = "") -> None:
+        """This session read version ``version`` of a register."""
+        self._fact("read", set, item, value=version, session=session or self.session)
+
+    def effect(self, set: str, item: object) -> None:
+        """``item``, an event or a task, had its effect once more."""
+        self._fact("effect", set, item)
+
+    def violation(self, text: str) -> None:
+        """A rule of the journey's own is broken; says which, in words."""
+        self._fact("violation", self.journey, text)
+
+    def _fact(
+        self,
+        kind: FactKind,
+        set: str,
+        item: object,
+        *,
+        owner: str = "",
+        value: float = 0.0,
+        session: str = "",
+    ) -> None:
+        fact = Fact(time.monotonic(), kind, set, str(item), owner, value, session, self._operation)
+        self._recorder.history.add(fact)

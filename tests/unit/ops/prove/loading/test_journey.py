@@ -1,0 +1,139 @@
+"""Journeys as a user's file has them, right and wrong."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from mainstay.base.errors import InvalidInput
+from mainstay.ops import prove
+from mainstay.ops.prove.loading import journey
+
+HEAD = "from mainstay.ops.prove import Client, Journey\n"
+STEP = "    async def step(self, client, number): ...\n"
+
+
+def write(path: Path, text: str) -> Path:
+    file = path / "proof.py"
+    file.write_text(HEAD + text)
+    return file
+
+
+def ids(path: Path) -> list[str]:
+    with pytest.raises(InvalidInput) as raised:
+        journey.load(path)
+    return [problem.id for problem in raised.value.problems]
+
+
+def test_each_class_with_a_step_is_a_journey(tmp_path: Path) -> None:
+    file = write(
+        tmp_path,
+        "class Base(Journey):\n    weight = 3\n"
+        f"class BuyTickets(Base):\n    rules = ('lost.orders = 0',)\n{STEP}"
+        f"class Look(Journey):\n    name = 'looking'\n    writes = True\n{STEP}",
+    )
+    buy, look = journey.load(file)
+    assert (buy.name, buy.weight, buy.writes, buy.rules) == ("buy-tickets", 3, False, ("lost.orders = 0",))
+    assert (look.name, look.weight, look.writes, look.rules) == ("looking", 1, True, ())
+
+
+def test_a_subclass_does_not_take_the_name_of_its_base(tmp_path: Path) -> None:
+    file = write(tmp_path, f"class A(Journey):\n    name = 'first'\n{STEP}class B(A): ...\n")
+    assert [each.name for each in journey.load(file)] == ["first", "b"]
+
+
+def test_a_file_imports_what_lies_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "beside_proof.py").write_text("WEIGHT = 4")
+    file = write(tmp_path, f"from beside_proof import WEIGHT\nclass A(Journey):\n    weight = WEIGHT\n{STEP}")
+    before = list(sys.path)
+    try:
+        assert journey.load(file)[0].weight == 4
+    finally:
+        sys.modules.pop("beside_proof")
+    assert sys.path == before
+
+
+def test_each_load_gives_new_journeys(tmp_path: Path) -> None:
+    file = write(tmp_path, f"class A(Journey):\n    seen = []\n{STEP}")
+    first, second = journey.load(file)[0], journey.load(file)[0]
+    vars(type(first))["seen"].append(1)
+    assert vars(type(second))["seen"] == []
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    assert ids(tmp_path / "nowhere.py") == ["prove.journey-file-missing"]
+
+
+def test_a_file_that_is_no_python(tmp_path: Path) -> None:
+    file = tmp_path / "proof.txt"
+    file.write_text("x")
+    assert ids(file) == ["prove.journey-broken"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("def f():\n    return {}['x']\nf()\n", "line 3: KeyError: 'x'"),
+        ("import nothing_of_this_name\n", "line 2: ModuleNotFoundError"),
+        ("class A(Journey)\n", "line 2: SyntaxError"),
+        ("raise SystemExit(3)\n", "line 2: SystemExit: 3"),
+    ],
+)
+def test_a_file_that_does_not_import_says_where(tmp_path: Path, text: str, found: str) -> None:
+    file = write(tmp_path, text)
+    with pytest.raises(InvalidInput) as raised:
+        journey.load(file)
+    (problem,) = raised.value.problems
+    assert problem.id == "prove.journey-broken"
+    assert problem.found.startswith(found)
+
+
+def test_a_class_that_cannot_be_made_says_where(tmp_path: Path) -> None:
+    assert ids(write(tmp_path, f"class A(Journey):\n    def __init__(self): 1 / 0\n{STEP}")) == [
+        "prove.journey-broken"
+    ]
+
+
+def test_a_file_without_journeys(tmp_path: Path) -> None:
+    assert ids(write(tmp_path, "x = 1\n")) == ["prove.journey-none"]
+
+
+@pytest.mark.parametrize(
+    ("body", "id_"),
+    [
+        ("    weight = 0\n" + STEP, "prove.journey-weight"),
+        ("    weight = -1\n" + STEP, "prove.journey-weight"),
+        ("    weight = 'much'\n" + STEP, "prove.journey-weight"),
+        ("    weight = float('nan')\n" + STEP, "prove.journey-weight"),
+        ("    def step(self, client, number): ...\n", "prove.journey-step"),
+        ("    def set_up(self, client): ...\n" + STEP, "prove.journey-step"),
+        ("    async def set_up(self, client): ...\n", "prove.journey-step"),
+        ("    rules = 'lost = 0'\n" + STEP, "prove.journey-rules"),
+        ("    name = ''\n" + STEP, "prove.journey-name"),
+    ],
+)
+def test_a_wrong_journey(tmp_path: Path, body: str, id_: str) -> None:
+    assert ids(write(tmp_path, f"class A(Journey):\n{body}")) == [id_]
+
+
+def test_two_journeys_with_one_name(tmp_path: Path) -> None:
+    file = write(tmp_path, f"class A(Journey):\n{STEP}class B(Journey):\n    name = 'a'\n{STEP}")
+    assert ids(file) == ["prove.journey-name"]
+
+
+def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
+    file = write(
+        tmp_path, f"class A(Journey):\n    weight = 0\n{STEP}class B(Journey):\n    rules = 1\n{STEP}"
+    )
+    assert ids(file) == ["prove.journey-weight", "prove.journey-rules"]
+
+
+def test_the_door_offers_what_journeys_need() -> None:
+    assert prove.Journey is journey.Journey
+    assert {each: getattr(prove, each).__name__ for each in prove.__all__} == {
+        each: each for each in prove.__all__
+    }
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = prove.nothing
