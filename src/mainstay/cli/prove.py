@@ -134,7 +134,11 @@ def prove(
     seed: Annotated[
         int | None,
         typer.Option(
-            "--seed", min=0, help="The same seed gives the same schedule.", rich_help_panel=PANEL["load"]
+            "--seed",
+            min=0,
+            max=2**63 - 1,
+            help="The same seed gives the same schedule.",
+            rich_help_panel=PANEL["load"],
         ),
     ] = None,
     evidence: Annotated[

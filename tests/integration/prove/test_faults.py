@@ -163,6 +163,16 @@ async def test_a_paused_family_stands_still_and_goes_on(system: System) -> None:
     assert bite.ended - bite.began >= 0.3
 
 
+async def test_the_first_of_two_pauses_to_end_does_not_end_the_other(system: System) -> None:
+    tree = system.start("catalog.web.1")
+    strikes = [Strike("pause", "catalog.web.1", lasts=0.2), Strike("pause", "catalog.web.1", lasts=1.0)]
+    task = asyncio.create_task(schedule.run(strikes, system))
+    await asyncio.sleep(0.6)
+    assert tree.states == ["T", "T", "T"], "the longer one lasts"
+    await task
+    assert tree.states == ["S", "S", "S"]
+
+
 async def test_paused_alone_a_parents_children_work_on(system: System) -> None:
     tree = system.start("catalog.web.1")
     task = asyncio.create_task(schedule.run([Strike("pause.parent", "catalog.web.1", lasts=0.3)], system))

@@ -224,9 +224,9 @@ def test_nothing_may_be_broken_once_the_guard_is_gone(tmp_path: Path) -> None:
 
 
 def test_a_silent_guard_is_not_believed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(module, "ANSWER_LIMIT", 0.1)
     guard = GuardProcess.start()
     guard.promise({"kind": "unlink", "path": str(tmp_path / "x")})
+    monkeypatch.setattr(module, "ANSWER_LIMIT", 0.1)
     os.kill(guard.pid, signal.SIGSTOP)
     try:
         with pytest.raises(OperationFailed, match="does not answer"):
@@ -267,3 +267,21 @@ def test_a_torn_line_is_no_promise(tmp_path: Path) -> None:
         process.stdin.close()
         assert process.wait(5) == 0
     assert file.exists()
+
+
+def test_a_guard_that_was_silent_once_is_not_believed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its late answer would be taken for that of the next question, and another promise be released."""
+    path = tmp_path / "file"
+    with GuardProcess.start() as guard:
+        guard.release(guard.promise({"kind": "unlink", "path": str(path)}))
+        monkeypatch.setattr(module, "ANSWER_LIMIT", 0.1)
+        os.kill(guard.pid, signal.SIGSTOP)
+        with pytest.raises(OperationFailed):
+            guard.promise({"kind": "write", "path": str(path), "text": "as it was"})
+        os.kill(guard.pid, signal.SIGCONT)
+        monkeypatch.undo()
+        with pytest.raises(OperationFailed, match="did not answer before"):
+            guard.promise({"kind": "unlink", "path": str(path)})
+    assert path.read_text() == "as it was", "what it was told it keeps"

@@ -94,6 +94,7 @@ class System:
     guard: Guard
     trees: dict[str, Tree] = field(default_factory=dict)
     seed: int = 1
+    socket: Path = Path("/nowhere/control.sock")
     links: Links | None = None
     noted: list[dict[str, Any]] = field(default_factory=list)
     restarts: dict[str, int] = field(default_factory=dict)

@@ -56,6 +56,8 @@ class GuardProcess:
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
         self._lock = threading.Lock()
+        self._is_lost = False
+        """Once an answer did not come, later ones would be taken for those of other questions."""
         self.pid = process.pid
 
     @classmethod
@@ -94,11 +96,16 @@ class GuardProcess:
         stdin, stdout = self._process.stdin, self._process.stdout
         assert stdin is not None and stdout is not None  # noqa: S101, PT018 - both are pipes
         with self._lock:
+            if self._is_lost:
+                _lost("did not answer before")
+            self._is_lost = True
             try:
                 stdin.write(json.dumps(question).encode() + b"\n")
                 stdin.flush()
                 ready, _, _ = select.select([stdout], [], [], ANSWER_LIMIT)
-                return json.loads(stdout.readline())["number"] if ready else _lost("does not answer")
+                number = json.loads(stdout.readline())["number"] if ready else _lost("does not answer")
+                self._is_lost = False
+                return number
             except (OSError, ValueError) as error:
                 return _lost(f"is gone: {error}")
 

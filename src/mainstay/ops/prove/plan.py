@@ -22,6 +22,10 @@ SHRINK_LIMITS: dict[Size, float] = {"quick": 60.0, "normal": 240.0, "full": 900.
 """Seconds spent on looking for less that still fails, for each claim that does."""
 
 
+UNDER_LOAD = "under-load"
+"""What is claimed of a system that is only loaded, unless the file has a claim of that name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What a person asked for."""
@@ -72,7 +76,9 @@ def chosen(topology: Topology, options: Options) -> tuple[tuple[Claim, ...], int
     everything = claims(topology, size=None if options.only else options.size)
     if options.against:
         unbroken = [claim for claim in everything if not claim.strikes and claim.source != FROM_TOPOLOGY]
-        everything = (_under_load(topology), *(claim for claim in unbroken if claim.name != calibration.NAME))
+        unbroken = [claim for claim in unbroken if claim.name != calibration.NAME]
+        own = any(claim.name == UNDER_LOAD for claim in unbroken)
+        everything = tuple(unbroken) if own else (_under_load(topology), *unbroken)
     problems = _unknown_words(topology, options, everything)
     for claim in everything:
         problems += problems_of(topology, claim, place(topology, claim))
@@ -116,7 +122,7 @@ def _adapted(claim: Claim, options: Options) -> Claim:
 
 def _under_load(topology: Topology) -> Claim:
     return Claim(
-        "under-load",
+        UNDER_LOAD,
         "Under this load, nothing fails.",
         (),
         Load(topology.prove.rate),
@@ -140,6 +146,11 @@ def _unknown_words(topology: Topology, options: Options, everything: Sequence[Cl
         for hint in [nearest(name, names) or "`mainstay prove --full --list` names them"]
     ]
     known = [*known_names(topology), *(claim.name for claim in topology.prove.claims)]
+    for index, claim in enumerate(topology.prove.claims):
+        if claim.name == calibration.NAME:
+            expected = "a name that is not that of the check of the load generator itself"
+            path = f"prove.claim[{index}].name"
+            found.append(_problem("reserved-claim", path, expected, repr(claim.name), topology=topology))
     for index, name in enumerate(topology.prove.without):
         if name not in known:
             hint, path = (

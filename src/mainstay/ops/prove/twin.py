@@ -68,12 +68,14 @@ class TwinSystem:
     links: Links | None = None
     folder: Path = field(init=False)
     """The state folder."""
+    socket: Path = field(init=False)
     _supervisor: subprocess.Popen[bytes] | None = field(default=None, repr=False)
     _control: LinkControl | None = field(default=None, repr=False)
     _events: _Reader = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.folder = self.state.path
+        self.socket = self.state.socket
         self._events = _Reader(self.state.events)
 
     @classmethod

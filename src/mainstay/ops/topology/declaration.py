@@ -454,7 +454,8 @@ class TimeoutTable:
     )
 
 
-_MOMENT = Duration(0.0, 3600.0)
+_MOMENT = Duration(0.0, 90_000.0)
+"""A day of strikes again and again, and an hour for the moment of each, so that what was saved can be replayed."""
 
 
 @dataclass(frozen=True, slots=True)

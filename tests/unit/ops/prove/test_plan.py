@@ -242,3 +242,22 @@ def test_a_schedule_of_another_system_is_told_where_it_does_not_fit(plain: Topol
         ("prove.unknown-target", str(file), "strikes[0].target"),
         ("prove.unknown-setting", str(file), "strikes[1].settings.x"),
     ]
+
+
+OWN = """
+[[prove.claim]]
+name = "{name}"
+holds = ["errors.get = 0"]
+"""
+
+
+def test_a_claim_of_that_name_takes_the_place_of_the_one_about_load_alone(declare: Declare) -> None:
+    claims, _ = chosen(
+        declare(PLAIN + OWN.format(name="under-load")), Options(against="http://127.0.0.1:8000")
+    )
+    assert [(claim.name, claim.holds) for claim in claims] == [("under-load", ("errors.get = 0",))]
+
+
+def test_the_check_of_the_generator_cannot_be_replaced(declare: Declare) -> None:
+    (problem,) = problems(declare(PLAIN + OWN.format(name="generator")))
+    assert (problem.id, problem.path) == ("prove.reserved-claim", "prove.claim[0].name")

@@ -7,7 +7,8 @@ needs no script, prints sharply and can be read aloud by its title and descripti
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +31,8 @@ LABEL = 15.0
 CHARACTER = 6.3
 """Width of an average character of the labels; wide enough for every system font that was tried."""
 MOST_LANES = 20
+MOST_LABELS = 20
+"""Strikes that are each named in the picture; a soak has hundreds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +133,13 @@ def _phases(phases: list[dict[str, Any]], scale: Scale) -> list[Stripe]:
 
 
 def _faults(claim: Mapping[str, Any], scale: Scale) -> list[Stripe]:
-    """Bands of what was done, each with a label in the first row that is free there."""
+    """
+    Bands of what was done, each with a label in the first row that is free there.
+
+    Where there are more than `MOST_LABELS`, everything that was done alike has a row, and its first a label.
+    """
+    if len(claim["bites"]) > MOST_LABELS:
+        return _many_faults(claim["bites"], scale)
     free: list[float] = []
     out = []
     for bite in sorted(claim["bites"], key=lambda each: each["began"]):
@@ -147,6 +156,20 @@ def _faults(claim: Mapping[str, Any], scale: Scale) -> list[Stripe]:
         out.append(
             Stripe(x, max(round(right - x, 1), 2.0), text, row, kind, title, side[0], round(side[1], 1))
         )
+    return out
+
+
+def _many_faults(bites: Sequence[Mapping[str, Any]], scale: Scale) -> list[Stripe]:
+    rows: dict[str, int] = {}
+    out = []
+    for bite in sorted(bites, key=lambda each: each["began"]):
+        first = bite["text"] not in rows
+        row = rows.setdefault(bite["text"], len(rows))
+        x, right = scale.x(bite["began"]), scale.x(bite["ended"])
+        text = _cut(bite["text"], 60) if first else ""
+        kind = "bit" if bite["bit"] else "missed"
+        title = f"{bite['text']}, {span_text(bite)}: {bite['what']}"
+        out.append(Stripe(x, max(round(right - x, 1), 2.0), text, row, kind, title, "start", round(x + 5, 1)))
     return out
 
 
@@ -213,7 +236,11 @@ def description(claim: Mapping[str, Any]) -> str:
             parts.append(f"{operations[kind]:,} {word} between {min(hit):.2f} s and {max(hit) + width:.2f} s")
     if slowest is not None:
         parts.append(f"the slowest took {seconds_text(slowest['worst'])} at {slowest['at']:.2f} s")
-    parts += [f"{bite['text']} {span_text(bite)}" for bite in claim["bites"]]
+    if len(claim["bites"]) > MOST_LABELS:
+        times = Counter(bite["text"] for bite in claim["bites"])
+        parts += [f"{text} {count} times" for text, count in times.items()]
+    else:
+        parts += [f"{bite['text']} {span_text(bite)}" for bite in claim["bites"]]
     parts += [_story(lane) for lane in claim["processes"] if len(lane["bands"]) > 1][:MOST_LANES]
     return "; ".join(parts) + "."
 

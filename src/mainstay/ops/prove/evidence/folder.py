@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import io
 import json
 import os
@@ -103,6 +104,8 @@ class Folder:
     troubles: list[str] = field(default_factory=list)
     _names: dict[str, str] = field(default_factory=dict, repr=False)
     _written: dict[str, Path] = field(default_factory=dict, repr=False)
+    _held: int | None = field(default=None, repr=False)
+    """The lock that says: still being filled. It ends with this process, however that ends."""
 
     @classmethod
     def create(
@@ -128,15 +131,21 @@ class Folder:
                 folder = cls(_fresh(project, f"{began:%Y%m%dT%H%M%SZ}-{size}"))
             else:
                 folder = cls(_cleared(evidence))
-            (folder.path / "claims").mkdir()
             _check_room(folder.path)
             (folder.path / "topology.toml").write_text(mask_topology(topology_text))
+            (folder.path / "claims").mkdir()
+            folder._hold()
             if evidence is None:
                 folder.removed = _remove_oldest(folder.path.parent)
                 _point_latest_at(folder.path)
         except OSError as error:
             raise cannot_write(evidence or project / ".mainstay" / "proofs", error) from error
         return folder
+
+    def _hold(self) -> None:
+        """Keep it from being taken for an old one, however many others begin while it is filled."""
+        self._held = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
+        fcntl.flock(self._held, fcntl.LOCK_SH)
 
     def claim(self, claim: Claim) -> Path:
         """The folder of one claim; names that differ never share one."""
@@ -172,6 +181,9 @@ class Folder:
         self._save("summary.md", summary(content))
         self._save("events.jsonl", _lines(proof.events))
         self._save("report.html", report(content))
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
         return Written(dict(self._written), list(self.troubles))
 
     def _save(self, name: str, text: str) -> None:
@@ -287,9 +299,21 @@ def _remove_oldest(proofs: Path) -> list[Path]:
     removed = []
     for path in ours[:-KEEP]:
         with contextlib.suppress(OSError):
-            shutil.rmtree(path)
-            removed.append(path)
+            if not _is_being_filled(path):
+                shutil.rmtree(path)
+                removed.append(path)
     return removed
+
+
+def _is_being_filled(path: Path) -> bool:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
 
 
 def _point_latest_at(path: Path) -> None:

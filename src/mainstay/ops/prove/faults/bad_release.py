@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,25 +30,26 @@ class BadRelease:
         self.target, self.name, self.settings = target, strike.target, settings
         self.variant = str(settings["variant"])
         self._tally = target.folder / f"{self.name}.{TALLY}"
-        self._before: str | None = None
+        self._before: Own | None = None
         self._promise: int | None = None
         self._served = False
+        """Whether the bad one may be rolled out: so it is from the moment at which that was asked for."""
         self._refusal: OperationFailed | None = None
         self._back = ""
 
     async def inject(self) -> None:
         twin = twin_of(self.target)
         self._tally.unlink(missing_ok=True)
-        self._before = twin.file.read_text()
-        undo = {"kind": "write", "path": str(twin.file), "text": self._before}
-        self._promise = self.target.guard.promise(undo)
+        self._promise = self.target.guard.promise(as_it_was(twin))
         service = self.target.topology.service(self.name)
-        changed(twin, self.name, {"application": APPLICATION, "env": self._environment(service)})
+        self._before = changed(
+            twin, self.name, {"application": APPLICATION, "env": self._environment(service)}
+        )
+        self._served = True
         try:
             await self.target.call("rollout", name=self.name)
-            self._served = True
         except OperationFailed as error:
-            self._refusal = error
+            self._refusal, self._served = error, error.id != "rollout.halted"
 
     def _environment(self, service: Service) -> dict[str, str]:
         return {
@@ -61,12 +64,13 @@ class BadRelease:
     async def undo(self) -> None:
         if self._before is None:
             return
-        twin = twin_of(self.target)
-        twin.write(json.loads(self._before))
+        restore(twin_of(self.target), self.name, self._before)
         self._before = None
         if self._promise is not None:
             self.target.guard.release(self._promise)
+            self._promise = None
         if self._served:
+            self._served = False
             await self.target.call("rollout", name=self.name)
 
     async def evidence(self) -> Evidence:
@@ -98,13 +102,44 @@ def twin_of(target: Target) -> Twin:
     return twin
 
 
-def changed(twin: Twin, service: str, changes: dict[str, Any]) -> None:
-    """Let a service of a twin differ in more ways from its next rolling update on."""
+def as_it_was(twin: Twin) -> dict[str, Any]:
+    """The promise to put the whole file back; kept only when nobody is left to put back less."""
+    return {"kind": "write", "path": str(twin.file), "text": twin.file.read_text()}
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """What one fault changed in the declaration of a service, as it was before; absent keys are absent here."""
+
+    keys: tuple[str, ...]
+    variables: tuple[str, ...]
+    before: Mapping[str, Any]
+
+
+def changed(twin: Twin, service: str, changes: Mapping[str, Any]) -> Own:
+    """Let a service of a twin differ in more ways from its next rolling update on; `restore` takes it back."""
     content = json.loads(twin.file.read_text())
-    known = content.setdefault("services", {}).setdefault(service, {})
-    env = {**known.get("env", {}), **changes.pop("env", {})}
-    content["services"][service] = {**known, **changes, "env": env}
+    before = content.setdefault("services", {}).get(service, {})
+    env = {**before.get("env", {}), **changes.get("env", {})}
+    content["services"][service] = {**before, **changes, "env": env}
     twin.write(content)
+    return Own(tuple(key for key in changes if key != "env"), tuple(changes.get("env", {})), before)
+
+
+def restore(twin: Twin, service: str, own: Own) -> None:
+    """Put back what one fault changed, and nothing that another did meanwhile."""
+    content = json.loads(twin.file.read_text())
+    known = content["services"][service]
+    _put_back(known, own.before, own.keys)
+    _put_back(known.setdefault("env", {}), own.before.get("env", {}), own.variables)
+    twin.write(content)
+
+
+def _put_back(there: dict[str, Any], before: Mapping[str, Any], names: Iterable[str]) -> None:
+    for name in names:
+        there.pop(name, None)
+        if name in before:
+            there[name] = before[name]
 
 
 def joined(first: Path, path: str) -> str:

@@ -7,7 +7,6 @@ before the C library. Intervals stay right: only the time of day is shifted.
 
 from __future__ import annotations
 
-import json
 import time
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -16,7 +15,7 @@ from mainstay.base import wire
 from mainstay.base.errors import OperationFailed
 from mainstay.ops.engines.ask import converse
 from mainstay.ops.engines.engine import Address
-from mainstay.ops.prove.faults.bad_release import changed, twin_of
+from mainstay.ops.prove.faults.bad_release import Own, as_it_was, changed, restore, twin_of
 from mainstay.ops.prove.faults.fault import Evidence, NotPossible, Strike, Target
 from mainstay.ops.prove.faults.kind import FaultKind, Setting, Settings
 
@@ -31,16 +30,14 @@ class ClockOffset:
     def __init__(self, strike: Strike, settings: Settings, target: Target) -> None:
         self.target, self.name = target, strike.target
         self.seconds = float(settings["seconds"])
-        self._before: str | None = None
+        self._before: Own | None = None
         self._promise: int | None = None
         self._offsets: list[float] = []
 
     async def inject(self) -> None:
         library, twin = find_library(), twin_of(self.target)
-        self._before = twin.file.read_text()
-        undo = {"kind": "write", "path": str(twin.file), "text": self._before}
-        self._promise = self.target.guard.promise(undo)
-        changed(twin, self.name, {"env": environment(library, self.seconds)})
+        self._promise = self.target.guard.promise(as_it_was(twin))
+        self._before = changed(twin, self.name, {"env": environment(library, self.seconds)})
         await self.target.call("rollout", name=self.name)
         self._offsets = await self._measure()
 
@@ -53,10 +50,11 @@ class ClockOffset:
     async def undo(self) -> None:
         if self._before is None:
             return
-        twin_of(self.target).write(json.loads(self._before))
+        restore(twin_of(self.target), self.name, self._before)
         self._before = None
         if self._promise is not None:
             self.target.guard.release(self._promise)
+            self._promise = None
         await self.target.call("rollout", name=self.name)
 
     async def evidence(self) -> Evidence:

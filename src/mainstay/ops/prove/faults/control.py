@@ -90,20 +90,32 @@ class Scale:
         count = sum(f"{row['service']}.{row['kind']}" == self._name for row in rows)
         if not count:
             raise NotPossible(f"there is no {self._name} in this system")
+        self._before = count
+        request = {"verb": "scale", "name": self._name, "replicas": count}
+        self._promise = self.target.guard.promise(
+            {"kind": "ask", "path": str(self.target.socket), "request": request}
+        )
         try:
             self._seen = await self.target.call("scale", name=self._name, replicas=self.replicas)
         except OperationFailed as error:
             if error.id in ("capacity.connections", "scale.out-of-range"):
+                self._forget()
                 raise NotPossible(
                     f"{self._name} cannot be scaled to {self.replicas}: {error.what}"
                 ) from error
             raise
-        self._before = int(self._seen["from"])
 
     async def undo(self) -> None:
+        """Also when it is not known whether the system was told: the same number once more changes nothing."""
         if self._before is not None:
             await self.target.call("scale", name=self._name, replicas=self._before)
-            self._before = None
+            self._forget()
+
+    def _forget(self) -> None:
+        self._before = None
+        if self._promise is not None:
+            self.target.guard.release(self._promise)
+            self._promise = None
 
     async def evidence(self) -> Evidence:
         if not self._seen:

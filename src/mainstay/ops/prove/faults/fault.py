@@ -88,6 +88,8 @@ class Target(Protocol):
     """The system's state folder."""
     seed: int
     guard: Guard
+    socket: Path
+    """Where its supervisor takes requests; for the guard, when nobody else is left to `call` it."""
     links: Links | None
     """``None``: the system runs without fault proxies, so faults of links are not possible."""
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from mainstay.ops.prove.faults.fault import Evidence, Links, NotPossible, Strike, Target
 from mainstay.ops.prove.faults.kind import FaultKind, Setting, Settings
@@ -69,8 +70,22 @@ class Toxic:
         }
 
 
+_IN_FORCE: WeakKeyDictionary[Links, dict[str, dict[object, Mapping[str, Any]]]] = WeakKeyDictionary()
+"""By link, what each fault that is on does to it; a proxy only knows the whole list."""
+
+
+async def force(links: Links, name: str, fault: object, toxic: Mapping[str, Any] | None) -> None:
+    """Let a fault do this to a link from now on, or nothing any more; what others do to it stays."""
+    toxics = _IN_FORCE.setdefault(links, {}).setdefault(name, {})
+    if toxic is None:
+        toxics.pop(fault, None)
+    else:
+        toxics[fault] = toxic
+    await links.set(name, list(toxics.values()))
+
+
 class LinkFault:
-    """A toxic on every link that the target means, for a while."""
+    """A toxic on every link that the target means, for a while, beside those of other faults."""
 
     def __init__(self, toxic: Toxic, strike: Strike, settings: Settings, target: Target) -> None:
         self.strike, self.target, self.toxic = strike, target, toxic
@@ -90,14 +105,14 @@ class LinkFault:
         for name in names:
             self._before[name] = await links.counters(name)
             self._poisoned.append(name)
-            await links.set(name, [self.toxic.content(self.settings)])
+            await force(links, name, self, self.toxic.content(self.settings))
 
     async def undo(self) -> None:
         links = self.target.links
         while self._poisoned and links is not None:
             name = self._poisoned[-1]
             after = await links.counters(name)
-            await links.set(name, [])
+            await force(links, name, self, None)
             self._poisoned.pop()
             for counter, value in after.items():
                 grown = value - self._before[name].get(counter, 0)

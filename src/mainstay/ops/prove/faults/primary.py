@@ -63,7 +63,7 @@ class PrimaryLost:
         self._victim = victim = await targets.find_one(self.strike, self.target)
         for name in link.between(links, standby, victim.name):
             self._cut_links.append(name)
-            await links.set(name, [{"type": "black_hole", "direction": "both"}])
+            await link.force(links, name, self, {"type": "black_hole", "direction": "both"})
         self._before = await self._positions(victim.name, standby)
         await asyncio.sleep(self.cut)
         self._last = await self._positions(victim.name, standby)
@@ -104,7 +104,7 @@ class PrimaryLost:
     async def _heal(self) -> None:
         links = self.target.links
         while self._cut_links and links is not None:
-            await links.set(self._cut_links[-1], [])
+            await link.force(links, self._cut_links[-1], self, None)
             self._cut_links.pop()
 
     async def _until_led(self) -> None:

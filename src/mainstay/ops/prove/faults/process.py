@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from collections import Counter
 
 from mainstay.base import wire
 from mainstay.ops.engines.ask import converse, http_get
 from mainstay.ops.engines.engine import Address
 from mainstay.ops.prove.faults import family, targets
 from mainstay.ops.prove.faults.events import Since
-from mainstay.ops.prove.faults.family import Family
+from mainstay.ops.prove.faults.family import Family, Process
 from mainstay.ops.prove.faults.fault import Evidence, Strike, Target
 from mainstay.ops.prove.faults.kind import FaultKind, Settings
 from mainstay.ops.prove.faults.targets import Victim
@@ -115,14 +116,17 @@ class Terminate:
 
 
 class Pause:
-    """SIGSTOP to a whole family or to the main process alone; SIGCONT ends it."""
+    """SIGSTOP to a whole family or to the main process alone; SIGCONT ends it, once no other pause lasts."""
 
     whole = True
+    _held: Counter[Process] = Counter()
+    """By process, how many pauses it is under: the first that ends must not end the others."""
 
     def __init__(self, strike: Strike, settings: Settings, target: Target) -> None:
         self.strike, self.target = strike, target
         self.victims: tuple[Victim, ...] = ()
         self.hit: Family = frozenset()
+        self._mine: Family = frozenset()
         self._promises: list[int] = []
         self._events = Since(target)
         self._stopped = False
@@ -136,6 +140,7 @@ class Pause:
             self.hit = family.freeze(self._members(), self._members, self._promise)
         else:
             self._freeze_parents()
+        self._hold()
         self._stopped = await family.all_stopped(self.hit, STOPPED_LIMIT)
         self._asking = asyncio.create_task(_who_answers(self.victims))
 
@@ -155,12 +160,20 @@ class Pause:
         self._promises.append(self.target.guard.promise({"kind": "continue", "processes": told}))
         self.hit |= processes
 
+    def _hold(self) -> None:
+        self._mine = self.hit
+        self._held.update(self._mine)
+
     async def undo(self) -> None:
         if self._asking is not None:
             self._answered = await self._asking
             self._asking = None
+        self._held.subtract(self._mine)
+        self._mine = frozenset()
         for process in self.hit:
-            process.send(signal.SIGCONT)
+            if self._held[process] <= 0:
+                del self._held[process]
+                process.send(signal.SIGCONT)
         while self._promises:
             self.target.guard.release(self._promises.pop())
 

@@ -128,3 +128,16 @@ def test_recovery_is_drawn_only_when_something_failed() -> None:
 def test_without_load_there_is_no_picture() -> None:
     assert chart(told(disk_full())) is None
     assert spark(told(disk_full())) is None
+
+
+def test_hundreds_of_faults_have_a_row_for_each_kind_and_few_words() -> None:
+    claim = told(killed(0.0))
+    (bite,) = claim["bites"]
+    second = {**bite, "text": "flush valkey"}
+    claim["bites"] = [{**(bite, second)[n % 2], "began": n / 100, "ended": n / 100} for n in range(300)]
+    found = chart(claim)
+    assert found is not None
+    assert {stripe.row for stripe in found.faults} == {0, 1}
+    assert [stripe.text for stripe in found.faults if stripe.text] == [bite["text"], "flush valkey"]
+    assert f"{bite['text']} 150 times" in found.description
+    assert len(found.description) < 2000

@@ -109,12 +109,32 @@ def test_two_proofs_of_one_second_get_a_folder_each(tmp_path: Path) -> None:
 
 def test_the_latest_are_kept_and_the_rest_is_named(tmp_path: Path) -> None:
     made = [create(tmp_path, began=BEGAN + timedelta(hours=n)) for n in range(KEEP)]
+    for folder in made:
+        folder.write(proof())
     (tmp_path / ".mainstay" / "proofs" / "mine").mkdir()
     last = create(tmp_path, began=BEGAN + timedelta(hours=KEEP))
     assert made[-1].removed == []
     assert last.removed == [made[0].path]
     left = {path.name for path in (tmp_path / ".mainstay" / "proofs").iterdir() if not path.is_symlink()}
     assert left == {"mine", *(each.path.name for each in [*made[1:], last])}
+
+
+def test_one_that_is_still_being_filled_is_kept(tmp_path: Path) -> None:
+    long = create(tmp_path)
+    for hour in range(1, KEEP + 3):
+        create(tmp_path, began=BEGAN + timedelta(hours=hour)).write(proof())
+    assert long.path.is_dir(), "it takes longer than all that began after it"
+    long.write(proof())
+    last = create(tmp_path, began=BEGAN + timedelta(hours=KEEP + 4))
+    assert long.path in last.removed
+
+
+def test_a_place_that_is_refused_is_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: SimpleNamespace(free=0))
+    with pytest.raises(OperationFailed):
+        create(tmp_path, evidence=tmp_path / "here")
+    monkeypatch.undo()
+    assert create(tmp_path, evidence=tmp_path / "here").path == tmp_path / "here"
 
 
 def test_latest_leads_to_the_newest(tmp_path: Path) -> None:

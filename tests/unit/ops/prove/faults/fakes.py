@@ -54,6 +54,7 @@ class FakeTarget:
     rows: list[dict[str, Any]] = field(default_factory=list)
     seed: int = 1
     guard: FakeGuard = field(default_factory=FakeGuard)
+    socket: Path = Path("/nowhere/control.sock")
     links: FakeLinks | None = None
     noted: list[dict[str, Any]] = field(default_factory=list)
     called: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
@@ -67,7 +68,7 @@ class FakeTarget:
         self.called.append((verb, arguments))
         answer = self.answers.get(verb, {})
         answer = answer(**arguments) if callable(answer) else answer
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         return answer
 

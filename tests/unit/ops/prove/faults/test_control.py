@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -158,3 +159,46 @@ async def test_a_clock_is_shifted_when_every_replica_says_so(
     assert json.loads(twin.read_text()) == before
     assert [verb for verb, _ in target.called] == ["rollout", "rollout"]
     assert await bitten(fault) is bit
+
+
+async def test_a_release_that_was_asked_for_and_cut_off_is_taken_back(target: FakeTarget, twin: Path) -> None:
+    target.answers["rollout"] = asyncio.CancelledError()
+    fault = bad(target, variant="errors")
+    with pytest.raises(asyncio.CancelledError):
+        await fault.inject()
+    target.answers["rollout"] = {"replaced": 2}
+    await fault.undo()
+    await fault.undo()
+    assert len(target.called) == 2, "nobody knows whether it was rolled out, so the good one is"
+
+
+async def test_two_changes_of_a_twin_are_taken_back_one_by_one(
+    target: FakeTarget, twin: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = json.loads(twin.read_text())
+    monkeypatch.setattr(clock, "find_library", lambda: Path("/lib/libfaketimeMT.so.1"))
+    target.rows = []
+    first = catalogue.make(Strike("clock", "catalog", lasts=1), target)
+    second = bad(target, variant="errors")
+    await first.inject()
+    await second.inject()
+    await first.undo()
+    left = json.loads(twin.read_text())["services"]["catalog"]
+    assert "FAKETIME" not in left["env"]
+    assert left["application"] == "mainstay_bad_release:application", "this one is still on"
+    await second.undo()
+    assert json.loads(twin.read_text()) == before
+
+
+async def test_scaling_that_was_cut_off_is_undone_here_and_promised_to_the_guard(target: FakeTarget) -> None:
+    target.rows = [row("catalog.web.1"), row("catalog.web.2")]
+    target.answers["scale"] = asyncio.CancelledError()
+    fault = catalogue.make(Strike("scale", "catalog.web", lasts=1, with_={"replicas": 3}), target)
+    with pytest.raises(asyncio.CancelledError):
+        await fault.inject()
+    (promised,) = target.guard.outstanding.values()
+    assert promised["request"] == {"verb": "scale", "name": "catalog.web", "replicas": 2}
+    target.answers["scale"] = {"from": 2, "to": 2}
+    await fault.undo()
+    assert target.called[-1] == ("scale", {"name": "catalog.web", "replicas": 2})
+    assert target.guard.outstanding == {}

@@ -99,3 +99,17 @@ async def test_without_proxies_or_without_such_a_link_it_is_not_possible(target:
     fault = catalogue.make(Strike("link.down", "orders->catalog", lasts=1), target)
     with pytest.raises(NotPossible, match="there are catalog->orders"):
         await fault.inject()
+
+
+async def test_two_faults_of_one_link_are_both_in_force_and_each_ends_for_itself(
+    target: FakeTarget, links: FakeLinks
+) -> None:
+    first = catalogue.make(Strike("link.latency", "catalog->orders"), target)
+    second = catalogue.make(Strike("link.bandwidth", "catalog->orders"), target)
+    await first.inject()
+    await second.inject()
+    assert [toxic["type"] for toxic in links.toxics["catalog->orders"]] == ["latency", "bandwidth"]
+    await first.undo()
+    assert [toxic["type"] for toxic in links.toxics["catalog->orders"]] == ["bandwidth"]
+    await second.undo()
+    assert links.toxics["catalog->orders"] == []
