@@ -15,38 +15,37 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-import functools
-import os
 import time
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from mainstay.base.errors import OperationFailed, nearest
+from mainstay.base.errors import OperationFailed
 from mainstay.ops.engines.engine import Address
 from mainstay.ops.supervise import leftovers
 from mainstay.ops.supervise.assembly import Assembly, assemble, release
-from mainstay.ops.supervise.child import become_subreaper, reap_adopted
+from mainstay.ops.supervise.background import Background
+from mainstay.ops.supervise.child import become_subreaper
 from mainstay.ops.supervise.cluster import Cluster
 from mainstay.ops.supervise.control import ControlServer
 from mainstay.ops.supervise.environment import Surroundings
 from mainstay.ops.supervise.fleet import Fleet, never_ready
+from mainstay.ops.supervise.fleets import Fleets
+from mainstay.ops.supervise.housekeeping import Housekeeping
 from mainstay.ops.supervise.journal import Journal
 from mainstay.ops.supervise.links import Links
-from mainstay.ops.supervise.logs import rotate
 from mainstay.ops.supervise.metrics import MetricsServer
 from mainstay.ops.supervise.ports import Ports, check
 from mainstay.ops.supervise.preparation import prepare
-from mainstay.ops.supervise.rollout import Rollout
 from mainstay.ops.supervise.rotation import Rotation
 from mainstay.ops.supervise.state import StateFolder
-from mainstay.ops.supervise.status import snapshot
 from mainstay.ops.supervise.supervised import Patience, State, Supervised, Unit
+from mainstay.ops.supervise.together import together
 from mainstay.ops.supervise.twin import Twin
-from mainstay.ops.supervise.units import BackgroundProcess, EngineUnit, WebReplica
+from mainstay.ops.supervise.units import EngineUnit, WebReplica
+from mainstay.ops.supervise.verbs import verbs
 from mainstay.ops.topology import load
-from mainstay.ops.topology.values import Kind, Service, Topology
+from mainstay.ops.topology.values import Service, Topology
 
-HOUSEKEEPING = 5.0
 DATABASE_PATIENCE = Patience(ready=120.0, silence=3.0, liveness=6.0)
 """A database that is silent for long is lost: its clients hang, and a standby is waiting."""
 
@@ -69,7 +68,6 @@ class System:
         self.wanted_down = asyncio.Event()
         self.began = time.monotonic()
         self.engines: dict[str, Supervised] = {}
-        self.fleets: dict[tuple[str, str], Fleet] = {}
         self.changing = asyncio.Lock()
         self.change: asyncio.Task[Any] | None = None
         """The planned change under way; a stop cuts it off."""
@@ -78,10 +76,11 @@ class System:
         self._ports = Ports({})
         self._assembly: Assembly | None = None
         self._rotation: Rotation | None = None
-        self._background: set[asyncio.Task[Any]] = set()
-        self._zombies: set[int] = set()
+        self._fleets: Fleets | None = None
+        self._background = Background(topology.name, journal)
+        self._housekeeping = Housekeeping(state, lambda: self.processes)
         self._metrics = MetricsServer(self)
-        self._control = ControlServer(state.socket, self._verbs())
+        self._control = ControlServer(state.socket, verbs(self))
 
     # --- what others may ask ---------------------------------------------------------------
 
@@ -106,6 +105,11 @@ class System:
         # Before anybody is served, a standby that is not there yet is no loss.
         early = self.phase == "starting" and cluster.durability == "degraded"
         return "starting" if early else cluster.durability
+
+    @property
+    def fleets(self) -> Mapping[tuple[str, str], Fleet]:
+        """By service and kind; none before there is a database to start them on."""
+        return self._fleets.by_name if self._fleets else {}
 
     @property
     def processes(self) -> list[Supervised]:
@@ -152,8 +156,8 @@ class System:
         self.state.save("ports", self._ports.given)
         self._rotation = Rotation(self.assembly.edge, self.journal)
         await self._metrics.open(metrics)
-        self._in_background(self._housekeeping())
-        await _all(
+        self._background.start(self._housekeeping.run(self._settle, self._background.failed))
+        await together(
             [
                 self._start_links(),
                 self._start_engines(),
@@ -162,10 +166,12 @@ class System:
         )
         if self.assembly.cluster is not None:
             await self.assembly.cluster.until_kept(DATABASE_PATIENCE.ready)
-        self._make_fleets()
-        await _all(fleet.start() for fleet in self.fleets.values())
+        self._fleets = Fleets(
+            self.topology, self.assembly, self.state, self._ports, self.journal, self._rotation, self._changed
+        )
+        await together(fleet.start() for fleet in self.fleets.values())
         await self._start_unit(EngineUnit(self.assembly.edge, "edge"))
-        self._in_background(self._start_monitoring())
+        self._background.start(self._start_monitoring())
         self.phase = "running"
         self.journal.note(
             "system.running", self.topology.name, self.url, seconds=round(time.monotonic() - self.began, 2)
@@ -186,7 +192,7 @@ class System:
             EngineUnit(engine, engine.node.name.partition(".")[0]) for engine in self.assembly.data
         ]
         if cluster is None:
-            await _all(self._start_unit(unit) for unit in units)
+            await together(self._start_unit(unit) for unit in units)
             return
         cluster.on_failover = self._describe_targets
         for member in cluster.members:
@@ -195,15 +201,15 @@ class System:
         await self.assembly.endpoint.open()
         primary = self.engines[cluster.primary.name]
         primary.start()
-        await _all([self._wait(primary), *(self._start_unit(unit) for unit in units)])
+        await together([self._wait(primary), *(self._start_unit(unit) for unit in units)])
         if cluster.waits_from_the_start:
             self._start_standbys(cluster)
             await self.assembly.create_databases()
         else:
             await self.assembly.create_databases()
             self._start_standbys(cluster)
-        self._in_background(cluster.watch())
-        self._in_background(cluster.end_hanging_commits())
+        self._background.start(cluster.watch())
+        self._background.start(cluster.end_hanging_commits())
 
     def _start_standbys(self, cluster: Cluster) -> None:
         for member in cluster.members:
@@ -222,53 +228,6 @@ class System:
 
     async def prepare_service(self, service: Service) -> None:
         await self._prepare(service)
-
-    def _make_fleets(self) -> None:
-        for service in self.topology.services:
-            for kind in service.kinds:
-                self.fleets[service.name, kind.name] = Fleet(
-                    service,
-                    kind,
-                    self._hire,
-                    lambda: self._rotation,
-                    self.journal,
-                    self.topology.timeouts.ready + 5,
-                )
-
-    def _hire(self, service: Service, kind: Kind, number: int, generation: int) -> Supervised:
-        name = f"{service.name}.{kind.name}.{number}"
-        unit: Unit
-        if kind.name == "web":
-            key = f"{name}.g{generation}"
-            unit = WebReplica(
-                name,
-                service,
-                lambda: self.assembly.around,
-                lambda: Address("127.0.0.1", self._ports.take(key)),
-                generation,
-                open_link=self._open_edge_link if self._links is not None else None,
-            )
-        else:
-            unit = BackgroundProcess(name, service, kind, lambda: self.assembly.around)
-        process = Supervised(
-            unit,
-            self.journal,
-            self.state.log(name),
-            patience=Patience(ready=self.topology.timeouts.ready),
-            changed=self._changed,
-        )
-        process.kill_when_frozen = kind.name == "web" and not self.assembly.edge.breaks_hanging
-        process.is_spare = lambda: self._others_answer(process)
-        return process
-
-    async def _open_edge_link(self, replica: WebReplica) -> Address:
-        assert self._links is not None, "only a system with links asks for one"  # noqa: S101
-        return await self._links.lead(f"edge->{replica.name}", replica.address, key=replica.backend)
-
-    def _others_answer(self, process: Supervised) -> bool:
-        fleet = self.fleets.get((process.unit.service, process.unit.kind))
-        others = fleet.processes if fleet else []
-        return any(other.state is State.READY for other in others if other is not process)
 
     def _supervise(self, unit: Unit, patience: Patience | None = None) -> Supervised:
         process = Supervised(
@@ -289,15 +248,15 @@ class System:
     # --- while it runs --------------------------------------------------------------------------
 
     def _changed(self, process: Supervised) -> None:
-        self._remember_pids()
+        self._housekeeping.remember_pids()
         if process.state is State.STOPPED and isinstance(process.unit, WebReplica):
             self._ports.forget(process.unit.backend)
             if self._links is not None:
-                self._in_background(self._links.forget(process.unit.backend))
+                self._background.start(self._links.forget(process.unit.backend))
         if process.unit.kind == "edge" and process.state is State.READY and self._rotation is not None:
-            self._in_background(self._rotation.repeat())
+            self._background.start(self._rotation.repeat())
         if isinstance(process.unit, WebReplica) and self._rotation is not None and self.phase == "running":
-            self._in_background(self._tell_edge(process, process.unit))
+            self._background.start(self._tell_edge(process, process.unit))
 
     async def _tell_edge(self, process: Supervised, replica: WebReplica) -> None:
         rotation = self._rotation
@@ -306,90 +265,19 @@ class System:
         if process.state is State.READY:
             await rotation.moved(replica)
             self._describe_targets()
-        # One that comes back is what the others were kept for, so all of them are judged anew.
-        fleet = self.fleets.get((process.unit.service, process.unit.kind))
-        for member in fleet.processes if fleet else [process]:
-            if isinstance(member.unit, WebReplica):
-                await rotation.report(member.unit, functools.partial(self._is_usable, member))
-
-    def _is_usable(self, process: Supervised) -> bool:
-        """Whether the edge may send requests there: it answers, or it is slow and nobody else answers either."""
-        if process.state is State.READY or process.pid is None:
-            return process.state is State.READY
-        return not self._others_answer(process)
-
-    def _remember_pids(self) -> None:
-        running = {
-            process.name: (process.child.pid, process.child.started)
-            for process in self.processes
-            if process.child is not None and process.child.alive
-        }
-        with contextlib.suppress(OperationFailed):
-            leftovers.remember(self.state, running)
+        if self._fleets is not None:
+            await self._fleets.report(process)
 
     def _describe_targets(self) -> None:
         """Tell Prometheus where everything is; a full disk must not stop the system for it."""
         with contextlib.suppress(OSError, OperationFailed):
             self.assembly.write_targets(self.processes)
 
-    async def _housekeeping(self) -> None:
-        while True:
-            await asyncio.sleep(HOUSEKEEPING)
-            self._remember_pids()
-            try:
-                await self._tidy()
-            except Exception as error:
-                # Whatever it is, the next round may do better; without rounds nothing is ever tidied again.
-                self.journal.note("supervisor.error", self.topology.name, f"{type(error).__name__}: {error}")
-
-    async def _tidy(self) -> None:
-        known = {process.pid for process in self.processes if process.pid is not None}
-        self._zombies = reap_adopted(self._zombies, known)
-        await asyncio.to_thread(rotate, self.state.logs)
+    async def _settle(self) -> None:
         if self._rotation is not None and self.phase == "running":
             await self._rotation.settle()
 
-    def _in_background(self, work: Awaitable[Any]) -> None:
-        task = asyncio.ensure_future(work)
-        self._background.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[Any]) -> None:
-        self._background.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self.journal.note("supervisor.error", self.topology.name, f"{type(error).__name__}: {error}")
-
-    # --- verbs ------------------------------------------------------------------------------------
-
-    def _verbs(self) -> Mapping[str, Any]:
-        rollout = Rollout(self)
-        return {
-            "status": self._status,
-            "down": self._down,
-            "restart": rollout.restart,
-            "scale": rollout.scale,
-            "rollout": rollout.rollout,
-            "environment": self._environment,
-        }
-
-    async def _status(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        return snapshot(self, memory=bool(request.get("memory")))
-
-    async def _down(self, _: Mapping[str, Any]) -> dict[str, Any]:
-        self.wanted_down.set()
-        return {"pid": os.getpid()}
-
-    async def _environment(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        if self._assembly is None:
-            raise OperationFailed("system.not-ready", f"the system is {self.phase}")
-        name, known = str(request["service"]), [service.name for service in self.topology.services]
-        if name not in known:
-            raise OperationFailed(
-                "system.unknown-name",
-                f"there is no service {name!r} here",
-                hint=nearest(name, known) or f"known: {', '.join(known)}",
-            )
-        return self._assembly.manage_environment(name)
+    # --- what changes while it runs ----------------------------------------------------------------
 
     def note_targets(self) -> None:
         """Processes came or went."""
@@ -427,23 +315,16 @@ class System:
 
     async def adopt(self, service: Service) -> None:
         """From now on this is what the service is: a rolling update has succeeded."""
-        for (owner, name), fleet in self.fleets.items():
-            kind = next((kind for kind in service.kinds if kind.name == name), None)
-            if owner != service.name or kind is None:
-                continue
-            changed = kind.replicas != fleet.kind.replicas
-            fleet.service, fleet.kind = service, kind
-            if changed:
-                await fleet.scale(kind.replicas)
+        assert self._fleets is not None, "nothing is updated before it runs"  # noqa: S101
+        await self._fleets.adopt(service)
 
     def fleet(self, service: str, kind: str) -> Fleet:
-        try:
-            return self.fleets[service, kind]
-        except KeyError:
-            known = ", ".join(fleet.name for fleet in self.fleets.values())
-            raise OperationFailed(
-                "system.unknown-name", f"there is no {service}.{kind} here", hint=f"known: {known}"
-            ) from None
+        """
+        Raises:
+            OperationFailed: There is none of this name.
+        """
+        assert self._fleets is not None, "nothing is scaled before it runs"  # noqa: S101
+        return self._fleets.fleet(service, kind)
 
     # --- down -------------------------------------------------------------------------------------
 
@@ -451,8 +332,7 @@ class System:
         """Stop in the order that loses nothing: edge, services, monitoring, engines, database last."""
         self.phase = "stopping"
         self.journal.note("system.stopping", self.topology.name, why)
-        for task in list(self._background):
-            task.cancel()
+        self._background.cancel()
         if self.change is not None:
             self.change.cancel()
             await asyncio.wait({self.change})
@@ -471,7 +351,7 @@ class System:
         if self._assembly is not None:
             await self._assembly.endpoint.close()
         await self._metrics.close()
-        self._remember_pids()
+        self._housekeeping.remember_pids()
         self.phase = "stopped"
         self.journal.note("system.stopped", self.topology.name, why)
         await self._control.close()
@@ -489,22 +369,3 @@ class System:
         """The second Ctrl-C: SIGKILL to every group, now."""
         for process in self.processes:
             process.abandon()
-
-
-async def _all(work: Iterable[Awaitable[Any]]) -> None:
-    """Run together; when one fails, cancel the rest and raise the first error as it is."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for item in work:
-                group.create_task(_as_coroutine(item))
-    except BaseExceptionGroup as errors:
-        raise _first(errors) from errors
-
-
-async def _as_coroutine(item: Awaitable[Any]) -> Any:
-    return await item
-
-
-def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    first = errors.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
