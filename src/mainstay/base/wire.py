@@ -91,6 +91,9 @@ INTERFACE = "MAINSTAY_INTERFACE"
 BIND = "MAINSTAY_BIND"
 """``host:port`` on which the replica listens."""
 
+HEALTH_BIND = "MAINSTAY_HEALTH_BIND"
+"""``host:port`` on which a process that is no web server answers probes."""
+
 STATIC_ROOT = "MAINSTAY_STATIC_ROOT"
 """The folder into which static files are collected for this service."""
 

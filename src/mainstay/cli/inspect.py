@@ -29,12 +29,14 @@ NAME_COLOURS = ("cyan", "magenta", "green", "yellow", "blue", "bright_cyan", "br
 
 def status(ctx: typer.Context, as_json: AsJson = False) -> None:
     """Every process with its state; exit code 0 when all is ready, 1 when not."""
-    told = target.ask(ctx, "status", memory=True)
+    told = target.ask(ctx, "status", memory=True, dependencies=True)
     if as_json:
         print_json(told)
     else:
         console().print(headline(told))
         console().print(process_table(told["processes"], console().width))
+        for line in lacking(told["processes"]):
+            console().print(line)
         for row in told["processes"]:
             for line in row.get("log", ()):
                 console().print(f"  {row['name']} │ {line}", markup=False, style="dim")
@@ -50,6 +52,20 @@ def headline(told: dict[str, Any]) -> str:
     if size:
         parts.append(megabytes(size))
     return "  ".join(part for part in parts if part)
+
+
+def lacking(rows: list[dict[str, Any]]) -> list[str]:
+    """One line for each dependency that some process lacks: which, what it means, and who says so."""
+    found: dict[tuple[str, str, str], list[str]] = {}
+    for row in rows:
+        for name, told in row.get("dependencies", {}).items():
+            if told["ok"] is False:
+                key = (f"{row['service']}'s {name}", told["role"], told["detail"])
+                found.setdefault(key, []).append(row["name"])
+    return [
+        f"[yellow]{escape(name)}[/yellow] ({role}) does not answer {', '.join(who)}: {escape(detail)}"
+        for (name, role, detail), who in found.items()
+    ]
 
 
 OPTIONAL_COLUMNS = ("address", "pid", "restarts", "memory", "for")

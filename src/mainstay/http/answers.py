@@ -48,7 +48,10 @@ def internal(path: str) -> Answer:
     if path == wire.METRICS_PATH:
         body, content_type = metrics.render()
         return Answer(200, content_type, body) if body else problem(404, "prometheus_client is missing")
-    answer = _PROBES[path]()
+    return of_probe(_PROBES[path]())
+
+
+def of_probe(answer: readiness.Answer) -> Answer:
     return Answer(answer.code, JSON, json.dumps(answer.as_json()).encode())
 
 

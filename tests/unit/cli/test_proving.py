@@ -169,7 +169,7 @@ def test_without_a_terminal_nothing_is_drawn_over() -> None:
 
 def test_evidence_that_is_missing_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for hour in range(KEEP):
-        Folder.create(tmp_path, "quick", BEGAN + timedelta(hours=hour))
+        Folder.create(tmp_path, "quick", BEGAN + timedelta(hours=hour)).write(proof())
     folder = Folder.create(tmp_path, "quick", BEGAN + timedelta(hours=KEEP))
     folder.troubles.append("report.html was not written: No space left on device")
     tell_folder(folder)

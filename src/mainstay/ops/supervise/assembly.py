@@ -30,7 +30,7 @@ from mainstay.ops.supervise.links import Links
 from mainstay.ops.supervise.ports import LOOPBACK, Ports, check
 from mainstay.ops.supervise.state import StateFolder
 from mainstay.ops.supervise.supervised import Supervised
-from mainstay.ops.supervise.units import WebReplica, manage_command, with_path
+from mainstay.ops.supervise.units import BackgroundProcess, WebReplica, manage_command, with_path
 from mainstay.ops.topology.values import Service, Topology
 
 Find = Callable[[Any], Program]
@@ -109,9 +109,10 @@ class Assembly:
         if self.edge.node.monitor is not None:
             targets.append(Target("edge", str(self.edge.node.monitor), {}))
         for process in processes:
-            if isinstance(process.unit, WebReplica) and process.unit.address.port:
+            if isinstance(process.unit, WebReplica | BackgroundProcess) and process.unit.address.port:
+                job = "replica" if isinstance(process.unit, WebReplica) else "background"
                 labels = {"service": process.unit.service, "process": process.unit.name}
-                targets.append(Target("replica", str(process.unit.address), labels))
+                targets.append(Target(job, str(process.unit.address), labels))
         for engine in self.monitoring:
             if isinstance(engine, Prometheus):
                 engine.write_targets(targets)

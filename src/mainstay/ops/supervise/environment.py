@@ -85,7 +85,7 @@ def interpreter(service: Service) -> str:
 def for_process(
     around: Surroundings, service: Service, kind: str, name: str, bind: Address | None = None
 ) -> dict[str, str]:
-    """Everything a process of this service is told; a worker gets no address to listen on."""
+    """Everything a process of this service is told; ``bind`` is where it listens, a worker for probes alone."""
     around = around.seen_by(service.name)
     topology = around.topology
     env = {
@@ -111,7 +111,9 @@ def for_process(
         **_engine_urls(around, service),
         **{wire.service_url(other): f"http://{address}" for other, address in around.inside.items()},
     }
-    if bind is not None:
+    if bind is not None and kind != "web":
+        env[wire.HEALTH_BIND] = str(bind)
+    elif bind is not None:
         env |= {
             wire.APPLICATION: service.application,
             wire.INTERFACE: service.interface,

@@ -100,14 +100,18 @@ class Fleets:
         return process
 
     def _unit(self, name: str, service: Service, kind: Kind, generation: int) -> Unit:
-        if kind.name != "web":
-            return BackgroundProcess(name, service, kind, lambda: self._assembly.around)
         key = f"{name}.g{generation}"
+
+        def take_port() -> Address:
+            return Address("127.0.0.1", self._ports.take(key))
+
+        if kind.name != "web":
+            return BackgroundProcess(name, service, kind, lambda: self._assembly.around, take_port)
         return WebReplica(
             name,
             service,
             lambda: self._assembly.around,
-            lambda: Address("127.0.0.1", self._ports.take(key)),
+            take_port,
             generation,
             open_link=self._open_link if self._assembly.links is not None else None,
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mainstay.ops.supervise import proc
 from mainstay.ops.supervise.cluster import Member
 from mainstay.ops.supervise.supervised import Supervised
-from mainstay.ops.supervise.units import EngineUnit, WebReplica
+from mainstay.ops.supervise.units import BackgroundProcess, EngineUnit, WebReplica
 
 if TYPE_CHECKING:
     from mainstay.ops.supervise.system import System
@@ -52,7 +52,7 @@ def describe(system: System, process: Supervised, *, memory: bool) -> dict[str, 
 
 def address(process: Supervised) -> str:
     unit = process.unit
-    if isinstance(unit, WebReplica):
+    if isinstance(unit, WebReplica | BackgroundProcess):
         return str(unit.address)
     if isinstance(unit, EngineUnit):
         return str(unit.engine.node.address)

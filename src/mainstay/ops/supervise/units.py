@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import Awaitable, Callable
@@ -15,6 +16,10 @@ from mainstay.ops.supervise.environment import Surroundings, for_process, interp
 from mainstay.ops.topology.values import Kind, Service
 
 PROBE_TIMEOUT = 0.4
+LONGEST = 16 * 1024
+"""Bytes of an answer that are read."""
+SETTLED = 1.0
+"""Seconds after which a process that answers no probes counts as ready, if it still runs."""
 
 
 @dataclass
@@ -89,12 +94,11 @@ class WebReplica:
 
     async def probe(self) -> Probe:
         try:
-            status = await asyncio.wait_for(http_status(self.address, wire.READY_PATH), PROBE_TIMEOUT)
+            return await asyncio.wait_for(ask_ready(self.address), PROBE_TIMEOUT)
         except ConnectionRefusedError:
             return Probe(False, "not listening yet", answered=False)
         except (OSError, TimeoutError, ValueError) as error:
             return Probe(False, f"no answer on {self.address}: {type(error).__name__}", answered=False)
-        return Probe(status == 200, f"{wire.READY_PATH} answered {status}")
 
     def strays(self) -> list[int]:
         return []
@@ -103,16 +107,21 @@ class WebReplica:
 @dataclass
 class BackgroundProcess:
     """
-    A worker, relay, beat or other process that listens nowhere.
+    A worker, relay, beat or other process that only answers probes.
 
-    Ready once it has run for a second: there is nothing to ask it yet.
+    One that sets Django up with Mainstay's apps says itself whether it is ready. Any other program is ready once it has
+    run for a second: there is nothing to ask it.
     """
 
     name: str
     declared: Service
     declared_kind: Kind
     around: Callable[[], Surroundings]
+    take_port: Callable[[], Address]
+    address: Address = field(default_factory=lambda: Address("127.0.0.1", 0))
     _started: float = 0.0
+    _answers: bool = False
+    """Whether this process has ever answered: then silence means something."""
 
     @property
     def service(self) -> str:
@@ -123,18 +132,31 @@ class BackgroundProcess:
         return self.declared_kind.name
 
     async def prepare(self) -> None:
-        self._started = time.monotonic()
+        self.address = self.take_port()
+        self._started, self._answers = time.monotonic(), False
 
     def launch(self) -> Launch:
         return Launch(
             argv=self.declared_kind.command or built_in_command(self.declared, self.kind),
             cwd=self.declared.root,
-            env=with_path(self.declared, for_process(self.around(), self.declared, self.kind, self.name)),
+            env=with_path(
+                self.declared, for_process(self.around(), self.declared, self.kind, self.name, self.address)
+            ),
             stop_timeout=self.around().topology.timeouts.stop,
         )
 
     async def probe(self) -> Probe:
-        settled = time.monotonic() - self._started > 1.0
+        try:
+            answer = await asyncio.wait_for(ask_ready(self.address), PROBE_TIMEOUT)
+        except (OSError, TimeoutError, ValueError) as error:
+            return self._unanswered(error)
+        self._answers = True
+        return answer
+
+    def _unanswered(self, error: Exception) -> Probe:
+        if self._answers:
+            return Probe(False, f"no answer on {self.address}: {type(error).__name__}", answered=False)
+        settled = time.monotonic() - self._started > SETTLED
         return Probe(settled, "" if settled else "just started")
 
     def strays(self) -> list[int]:
@@ -157,21 +179,37 @@ def with_path(service: Service, env: dict[str, str]) -> dict[str, str]:
     return env | {"PATH": os.pathsep.join((folder, os.environ.get("PATH", os.defpath)))}
 
 
-async def http_status(address: Address, path: str) -> int:
+async def ask_ready(address: Address) -> Probe:
     """
-    The status code of one GET; the shortest client that will do, because it runs several times a second.
+    One readiness probe; the shortest client that will do, because it runs several times a second.
+
+    Only the answer of a process that is not ready is read to its end: it says why.
 
     Raises:
         OSError, ValueError: No connection, or no HTTP came back.
     """
     reader, writer = await asyncio.open_connection(address.host, address.port)
     try:
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode())
+        question = f"GET {wire.READY_PATH} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        writer.write(question.encode())
         line = await reader.readline()
-        return int(line.split(b" ", 2)[1]) if line.startswith(b"HTTP/1.") else _no_http(line)
+        if not line.startswith(b"HTTP/1."):
+            raise ValueError(f"no HTTP answer ({line[:40]!r})")
+        status = int(line.split(b" ", 2)[1])
+        return Probe(True) if status == 200 else Probe(False, _why(await _rest(reader), status))
     finally:
         writer.transport.abort()
 
 
-def _no_http(line: bytes) -> int:
-    raise ValueError(f"no HTTP answer ({line[:40]!r})")
+async def _rest(reader: asyncio.StreamReader) -> bytes:
+    found = b""
+    while len(found) < LONGEST and (piece := await reader.read(LONGEST)):
+        found += piece
+    return found
+
+
+def _why(answer: bytes, status: int) -> str:
+    try:
+        return str(json.loads(answer.partition(b"\r\n\r\n")[2])["status"])
+    except (ValueError, KeyError, TypeError):
+        return f"{wire.READY_PATH} answered {status}"

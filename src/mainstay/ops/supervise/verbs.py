@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from mainstay.base.errors import OperationFailed, nearest
+from mainstay.ops.supervise.dependencies import dependencies
 from mainstay.ops.supervise.rollout import Rollout
 from mainstay.ops.supervise.status import snapshot
 
@@ -32,7 +33,13 @@ class _Verbs:
         self._system = system
 
     async def status(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        return snapshot(self._system, memory=bool(request.get("memory")))
+        told = snapshot(self._system, memory=bool(request.get("memory")))
+        if request.get("dependencies"):
+            known = await dependencies(self._system.processes)
+            for row in told["processes"]:
+                if row["name"] in known:
+                    row["dependencies"] = known[row["name"]]
+        return told
 
     async def down(self, _: Mapping[str, Any]) -> dict[str, Any]:
         self._system.wanted_down.set()

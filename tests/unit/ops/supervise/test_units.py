@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from mainstay.ops.engines.engine import Address, Launch, Node, Probe
 from mainstay.ops.supervise import preparation, units
 from mainstay.ops.supervise.environment import Surroundings
-from mainstay.ops.supervise.units import BackgroundProcess, EngineUnit, WebReplica, built_in_command
+from mainstay.ops.supervise.units import (
+    BackgroundProcess,
+    EngineUnit,
+    WebReplica,
+    ask_ready,
+    built_in_command,
+)
 from mainstay.ops.topology.values import Kind, Service, Topology
+
+PORT = Address("127.0.0.1", 21001)
 
 
 @pytest.fixture
@@ -52,8 +61,8 @@ async def test_it_has_longer_to_stop_than_it_takes_to_drain(web: WebReplica, top
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (200, Probe(True, "/readyz answered 200")),
-        (503, Probe(False, "/readyz answered 503")),
+        (Probe(True), Probe(True)),
+        (Probe(False, "draining"), Probe(False, "draining")),
         (TimeoutError(), Probe(False, "no answer on 127.0.0.1:21000: TimeoutError", answered=False)),
         (ConnectionRefusedError(), Probe(False, "not listening yet", answered=False)),
         (ValueError("no HTTP"), Probe(False, "…ValueError", answered=False)),
@@ -64,33 +73,90 @@ async def test_not_ready_is_a_sign_of_life_and_silence_is_not(
 ) -> None:
     await web.prepare()
 
-    async def status(address: Address, path: str) -> int:
-        assert (address.port, path) == (21000, "/readyz")
+    async def asked(address: Address) -> Probe:
+        assert address.port == 21000
         if isinstance(answer, Exception):
             raise answer
-        return int(answer)
+        return cast("Probe", answer)
 
-    monkeypatch.setattr(units, "http_status", status)
+    monkeypatch.setattr(units, "ask_ready", asked)
     probe = await web.probe()
     assert (probe.ready, probe.answered) == (expected.ready, expected.answered)
     assert probe.detail.endswith(expected.detail.removeprefix("…"))
 
 
-async def test_a_background_process_is_ready_once_it_has_run_for_a_second(
-    catalog: Service, around: Surroundings, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What the next probes find; the last one again and again."""
+    found: list[Any] = [ConnectionRefusedError()]
+
+    async def asked(address: Address) -> Probe:
+        answer = found.pop(0) if len(found) > 1 else found[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return cast("Probe", answer)
+
+    monkeypatch.setattr(units, "ask_ready", asked)
+    return found
+
+
+@pytest.fixture
+def worker(catalog: Service, around: Surroundings) -> BackgroundProcess:
+    return BackgroundProcess("catalog.worker.1", catalog, Kind("worker", 1), lambda: around, lambda: PORT)
+
+
+async def test_one_that_answers_no_probes_is_ready_once_it_has_run_for_a_second(
+    worker: BackgroundProcess, answers: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = [100.0]
     monkeypatch.setattr(units.time, "monotonic", lambda: clock[0])
-    worker = BackgroundProcess("catalog.worker.1", catalog, Kind("worker", 1), lambda: around)
     await worker.prepare()
     assert not (await worker.probe()).ready
     clock[0] += 1.01
     assert (await worker.probe()).ready
 
 
+async def test_one_that_answers_is_what_it_says_and_its_silence_counts(
+    worker: BackgroundProcess, answers: list[Any]
+) -> None:
+    answers[:] = [Probe(True), Probe(False, "no progress for 75 s"), TimeoutError()]
+    await worker.prepare()
+    assert worker.launch().env["MAINSTAY_HEALTH_BIND"] == str(PORT)
+    assert "MAINSTAY_BIND" not in worker.launch().env
+    assert (await worker.probe()).ready
+    assert (await worker.probe()).detail == "no progress for 75 s"
+    assert await worker.probe() == Probe(False, f"no answer on {PORT}: TimeoutError", answered=False)
+    await worker.prepare()
+    assert (await worker.probe()).answered, "the next process has not answered yet"
+
+
+async def test_who_is_not_ready_says_why() -> None:
+    body = b'{"status": "draining"}'
+    heads = {b"503 Service Unavailable": body, b"503 Busy": b"<html>", b"200 OK": b"{}"}
+    said = []
+    for head, content in heads.items():
+
+        async def answer(
+            reader: asyncio.StreamReader,
+            writer: asyncio.StreamWriter,
+            head: bytes = head,
+            content: bytes = content,
+        ) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 " + head + b"\r\nServer: x\r\n\r\n" + content)
+            writer.close()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        async with server:
+            said.append(await ask_ready(Address("127.0.0.1", server.sockets[0].getsockname()[1])))
+    assert said == [Probe(False, "draining"), Probe(False, "/readyz answered 503"), Probe(True)]
+
+
 def test_a_process_of_the_projects_own_runs_its_command(catalog: Service, around: Surroundings) -> None:
     command = ("celery", "-A", "catalog", "beat")
-    beat = BackgroundProcess("catalog.beat.1", catalog, Kind("beat", 1, command), lambda: around)
+    beat = BackgroundProcess(
+        "catalog.beat.1", catalog, Kind("beat", 1, command), lambda: around, lambda: PORT
+    )
     assert beat.launch().argv == command
     assert beat.launch().env["MAINSTAY_KIND"] == "beat"
 

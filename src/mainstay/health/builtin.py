@@ -1,0 +1,125 @@
+"""The dependencies that follow from a project's settings: its databases, its caches, its broker."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from mainstay.base import environment, wire
+from mainstay.base.errors import InvalidInput, Problem, nearest
+from mainstay.health.dependencies import WATCH, Check, Dependency, Role, Watch
+
+LOCAL_CACHES = ("locmem", "dummy", "filebased")
+"""Parts of the names of cache backends that depend on nothing outside."""
+
+KEYS = ("role", "limit", "every", "off")
+LEAST = 0.05
+"""Seconds; a check more often than this is a load of its own."""
+
+
+def declare(watch: Watch = WATCH) -> None:
+    """
+    Declare what the settings say, each with its usual role, as ``MAINSTAY["health"]`` changes it.
+
+    The first database is vital, every other dependency degrading: a replica is read from where there is one,
+    and cache and broker are never needed for a right answer.
+
+    Raises:
+        InvalidInput: ``MAINSTAY["health"]`` says something that has no meaning; with everything that is wrong.
+    """
+    from django.conf import settings
+
+    for alias in settings.DATABASES:
+        role = Role.VITAL if alias == "default" else Role.DEGRADING
+        watch.add(Dependency(f"database:{alias}", database_check(alias), role))
+    for alias, cache in settings.CACHES.items():
+        if not any(part in cache["BACKEND"] for part in LOCAL_CACHES):
+            watch.add(Dependency(f"cache:{alias}", cache_check(alias)))
+    if url := environment.text(wire.NATS_URL):
+        watch.add(Dependency("broker", broker_check(url)))
+    change(watch, getattr(settings, "MAINSTAY", {}).get("health", {}))
+
+
+def change(watch: Watch, health: Mapping[str, Any]) -> None:
+    """Apply ``MAINSTAY["health"]["dependencies"]``: by name, a role, a limit, a pace, or ``"off": True``."""
+    problems: list[Problem] = []
+    for name, wanted in health.get("dependencies", {}).items():
+        path = f'MAINSTAY["health"]["dependencies"]["{name}"]'
+        if name not in watch.names:
+            hint = nearest(name, watch.names) or f"known: {', '.join(watch.names)}"
+            problems.append(_problem(path, "the name of a dependency", name, hint))
+            continue
+        found = [problem for key in wanted for problem in _judge(path, key, wanted[key])]
+        problems += found
+        if not found:
+            _apply(watch, name, wanted)
+    if problems:
+        raise InvalidInput(problems)
+
+
+def _judge(path: str, key: str, value: Any) -> list[Problem]:
+    where = f'{path}["{key}"]'
+    if key not in KEYS:
+        return [_problem(where, f"one of {', '.join(KEYS)}", key, nearest(key, KEYS))]
+    if key == "off":
+        return [] if isinstance(value, bool) else [_problem(where, "True or False", value)]
+    if key == "role":
+        roles = [str(role) for role in Role]
+        return [] if value in roles else [_problem(where, f"one of {', '.join(roles)}", value)]
+    sound = isinstance(value, int | float) and not isinstance(value, bool) and LEAST <= value <= 3600
+    return [] if sound else [_problem(where, f"seconds between {LEAST:g} and 3600", value)]
+
+
+def _apply(watch: Watch, name: str, wanted: Mapping[str, Any]) -> None:
+    if wanted.get("off"):
+        watch.remove(name)
+        return
+    changes = {key: Role(value) if key == "role" else value for key, value in wanted.items() if key != "off"}
+    watch.override(name, **changes)
+
+
+def _problem(path: str, expected: str, found: Any, hint: str = "") -> Problem:
+    return Problem("health.bad-setting", "settings", path, expected, repr(found), hint)
+
+
+def database_check(alias: str) -> Check:
+    """The database answers a question that needs no table."""
+
+    def check() -> None:
+        from django.db import connections
+
+        connection = connections[alias]
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        finally:
+            connection.close()  # back into the pool, or away: this thread has no request whose end would do it
+
+    return check
+
+
+def cache_check(alias: str) -> Check:
+    """The cache answers; whether it has the key does not matter."""
+
+    def check() -> None:
+        from django.core.cache import caches
+
+        caches[alias].get("mainstay.health")
+
+    return check
+
+
+def broker_check(url: str, limit: float = 1.0) -> Check:
+    """The broker greets, as NATS does at once whoever connects."""
+    parts = urlsplit(url)
+    address = (parts.hostname or "127.0.0.1", parts.port or 4222)
+
+    def check() -> None:
+        with socket.create_connection(address, timeout=limit) as connection:
+            greeting = connection.recv(5)
+        if greeting != b"INFO ":
+            raise ConnectionError(f"greeted with {greeting!r} instead of INFO")
+
+    return check

@@ -1,0 +1,59 @@
+"""
+Whether a process that nobody asks anything gets on with its work.
+
+A worker, a relay or a beat is alive long after it has stopped doing anything. Each finished database
+statement and each `beat` counts as progress. What has made none for a while is not ready; it is not
+killed for that, because a long task may be the reason.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+WITHIN = 60.0
+"""Seconds without progress after which a process is not ready; workers poll about once a second."""
+
+
+@dataclass
+class Progress:
+    """The latest sign of work. Written by any thread, read by the probe."""
+
+    within: float = WITHIN
+    latest: float = field(default_factory=time.monotonic)
+
+    def beat(self) -> None:
+        self.latest = time.monotonic()
+
+    def stalled(self, now: float | None = None) -> float:
+        """Seconds without progress, when that is longer than it may be; else 0."""
+        idle = (time.monotonic() if now is None else now) - self.latest
+        return idle if idle > self.within else 0.0
+
+
+PROGRESS = Progress()
+"""Of this process."""
+
+
+def beat() -> None:
+    """Say that this process got on; call it in a loop that neither ends nor asks the database anything."""
+    PROGRESS.beat()
+
+
+def follow_statements() -> None:
+    """Let every finished database statement of this process count as progress."""
+    from django.db.backends.signals import connection_created
+
+    connection_created.connect(_wrap, dispatch_uid="mainstay.health.progress")
+
+
+def _wrap(sender: object, connection: object, **_: object) -> None:
+    wrappers = connection.execute_wrappers  # type: ignore[attr-defined]
+    if _count not in wrappers:
+        wrappers.append(_count)
+
+
+def _count(execute, sql, params, many, context):  # type: ignore[no-untyped-def]  # as Django calls it
+    result = execute(sql, params, many, context)
+    PROGRESS.beat()
+    return result

@@ -1,0 +1,60 @@
+"""A process that is no web server answers probes on an address of its own."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from mainstay.health import progress
+from mainstay.health.lifecycle import PROCESS
+from mainstay.http import probes
+
+
+@pytest.fixture
+def port(monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    monkeypatch.setattr(probes, "_started", threading.Lock())
+    monkeypatch.setenv("MAINSTAY_HEALTH_BIND", "127.0.0.1:0")
+    monkeypatch.setattr(PROCESS, "started_at", None)
+    monkeypatch.setattr(progress.PROGRESS, "latest", progress.time.monotonic())
+    server = probes.start_if_asked()
+    assert server is not None
+    yield server.server_address[1]
+    server.shutdown()
+    server.server_close()
+
+
+def ask(port: int, path: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+def test_it_answers_every_probe_and_nothing_else(port: int) -> None:
+    assert [ask(port, path)[0] for path in ("/livez", "/startupz", "/readyz", "/metrics")] == [200] * 4
+    assert ask(port, "/admin/")[0] == 404
+
+
+def test_a_stalled_worker_says_why(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress.PROGRESS, "latest", progress.time.monotonic() - 75.0)
+    status, body = ask(port, "/readyz")
+    assert (status, json.loads(body)["status"]) == (503, "no progress for 75 s")
+    assert ask(port, "/livez")[0] == 200
+
+
+@pytest.mark.parametrize("bind", ["", "nonsense", "127.0.0.1:99999999"])
+def test_without_a_good_address_a_worker_goes_on(bind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probes, "_started", threading.Lock())
+    monkeypatch.setenv("MAINSTAY_HEALTH_BIND", bind)
+    assert probes.start_if_asked() is None
+
+
+def test_it_is_started_once(port: int) -> None:
+    assert probes.start_if_asked() is None
