@@ -14,9 +14,10 @@ from mainstay.ops.prove.claim import FROM_TOPOLOGY, Bite, Claim, Result
 from mainstay.ops.prove.claims import NEVER_TWICE
 from mainstay.ops.prove.faults import catalogue, schedule
 from mainstay.ops.prove.faults.fault import NotPossible, Strike
-from mainstay.ops.prove.history import History, Kind, Phase
+from mainstay.ops.prove.history import History, Kind, Operation, Outcome, Phase
 from mainstay.ops.prove.inside import unkeyed
 from mainstay.ops.prove.judging.judge import judge
+from mainstay.ops.prove.judging.periods import LOADED, periods
 from mainstay.ops.prove.judging.rules import parse
 from mainstay.ops.prove.judging.vocabulary import KINDS, Rule, Unit
 from mainstay.ops.prove.loading.journey import Journey
@@ -206,9 +207,8 @@ class Trial:
         if self._readiness is not None:
             self.result.judgements.append(self._readiness)
         if not self.result.trouble:
-            self.result.trouble = untold(summary)
-        if self.result.verdict is not Verdict.FAIL:
-            self.result.not_run = unmet(self.result)
+            self.result.trouble = untold(summary) or unseen(self.result)
+        self.result.not_run = unmet(self.result) or unasked(self.result, rules)
 
 
 def untold(summary: Summary) -> str:
@@ -218,6 +218,14 @@ def untold(summary: Summary) -> str:
     return "; ".join([*map(str, summary.raised), *(lost or stood_still)])
 
 
+def unseen(result: Result) -> str:
+    """Why a claim that came by itself shows nothing, whatever its rules found: no request ended well, or none was made."""
+    loaded = _loaded(result.history)
+    if result.claim.source != FROM_TOPOLOGY or any(each.outcome is Outcome.OK for each in loaded):
+        return ""
+    return "no request of any journey ended well" if loaded else "no journey made a request"
+
+
 def unmet(result: Result) -> str:
     """
     Why a claim that came by itself says nothing here: its fault was in place, and the load never met it.
@@ -225,9 +233,23 @@ def unmet(result: Result) -> str:
     It is made without knowing what the journeys do. Who wrote a claim is told *unknown* instead.
     """
     idle = [bite.evidence.what for bite in result.bites if bite.evidence.idle]
-    if not idle or len(idle) < len(result.bites) or result.claim.source != FROM_TOPOLOGY:
+    if not idle or len(idle) < len(result.bites) or not _is_untroubled(result):
         return ""
     return f"the load never met the fault: {idle[0]}"
+
+
+def unasked(result: Result, rules: Sequence[str]) -> str:
+    """Why a claim that came by itself says nothing here: none of its own rules is about what the journeys do."""
+    own = result.claim.holds
+    if not own or not set(own).isdisjoint(rules) or not _is_untroubled(result):
+        return ""
+    return f"no journey does what it is about: {', '.join(own)}"
+
+
+def _is_untroubled(result: Result) -> bool:
+    """Whether *not run* hides nothing: a failure, trouble and what could not be told are said first."""
+    open_ = any(each.verdict in (Verdict.FAIL, Verdict.UNKNOWN) for each in result.judgements)
+    return result.claim.source == FROM_TOPOLOGY and not result.trouble and not open_
 
 
 def fair(judgement: Judgement, summary: Summary) -> Judgement:
@@ -262,8 +284,14 @@ def applicable(claim: Claim, texts: Sequence[str], history: History) -> list[str
     """
     if claim.source != FROM_TOPOLOGY:
         return list(texts)
-    kinds = {operation.kind for operation in history.operations}
+    kinds = {operation.kind for operation in _loaded(history)}
     return [text for text in texts if text not in claim.holds or _looks_at(parse(text), kinds, history)]
+
+
+def _loaded(history: History) -> list[Operation]:
+    """What the journeys did under load, without how they prepared it and read back."""
+    phases = periods(history)
+    return [each for each in history.operations if phases.name(each.due) in LOADED]
 
 
 def _looks_at(rule: Rule, kinds: set[Kind], history: History) -> bool:

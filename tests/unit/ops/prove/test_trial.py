@@ -213,6 +213,80 @@ async def test_a_fault_that_the_load_never_met_says_nothing_and_hides_nothing(
     assert (verdict is Verdict.NOT_RUN) == ("nobody came that way" in result.not_run)
 
 
+@pytest.mark.parametrize("raises", [True, False])
+async def test_a_fault_that_was_not_met_hides_no_trouble(
+    system: FakeSystem, strike: Callable[[Strikes], None], raises: bool
+) -> None:
+    """*Not run* takes nothing away from a proof, so it is never said of what could not be told."""
+
+    async def unmet(given: Sequence[Strike]) -> list[Bite]:
+        now = time.monotonic()
+        return [Bite(each, now, now, Evidence(False, "nobody came that way", idle=True)) for each in given]
+
+    strike(unmet)
+    journey = Raising("step") if raises else Ask(("lost.orders = 0",))
+    result = await tried(replace(STRUCK, source=FROM_TOPOLOGY), system, journey).run()
+    assert result.verdict is Verdict.UNKNOWN
+    assert not result.not_run
+
+
+class Nothing(Journey):
+    async def step(self, client: Client, number: int) -> None:
+        pass
+
+
+class Post(Journey):
+    """Writes without a key; reads only before and after the load."""
+
+    async def set_up(self, client: Client) -> None:
+        await client.get("/")
+
+    async def step(self, client: Client, number: int) -> None:
+        await client.post("/")
+
+    async def final(self, client: Client) -> None:
+        await client.get("/")
+
+
+@pytest.mark.parametrize(
+    ("journey", "holds", "status", "verdict", "words"),
+    [
+        (Nothing, ("errors.get = 0",), 200, Verdict.UNKNOWN, "no journey made a request"),
+        (Nothing, ("figure.restarts = 0",), 200, Verdict.UNKNOWN, "no journey made a request"),
+        (Post, ("errors.get = 0", "refused.keyed = 0"), 200, Verdict.NOT_RUN, "no journey does what it is about"),
+        (Post, ("errors.get = 0",), 500, Verdict.UNKNOWN, "no request of any journey ended well"),
+        (Post, ("worst <= 2 s",), 500, Verdict.UNKNOWN, "no request of any journey ended well"),
+        (Post, ("worst <= 2 s", "errors.get = 0"), 200, Verdict.PASS, ""),
+        (Post, ("figure.restarts = 0", "errors.get = 0"), 200, Verdict.PASS, ""),
+    ],
+)  # fmt: skip
+async def test_a_claim_that_came_by_itself_does_not_pass_on_nothing(
+    system: FakeSystem,
+    strike: Callable[[Strikes], None],
+    journey: type[Journey],
+    holds: tuple[str, ...],
+    status: int,
+    verdict: Verdict,
+    words: str,
+) -> None:
+    """It is made without knowing what the journeys do, so there may be nothing that it looks at."""
+    strike(bite)
+    system.status, system.figures = status, {"restarts": 0.0}
+    claim = replace(STRUCK, source=FROM_TOPOLOGY, holds=holds)
+    result = await tried(claim, system, journey()).run()
+    assert result.verdict is verdict
+    assert words in (result.not_run or result.trouble)
+
+
+async def test_a_claim_without_its_rules_still_fails_with_those_of_a_journey(
+    system: FakeSystem, strike: Callable[[Strikes], None]
+) -> None:
+    strike(bite)
+    system.missing = {"after the faults": "web.web.1: starting"}
+    result = await tried(replace(STRUCK, source=FROM_TOPOLOGY), system, Post()).run()
+    assert result.verdict is Verdict.FAIL
+
+
 async def test_a_fault_without_the_means_is_a_claim_that_is_not_run(
     system: FakeSystem, strike: Callable[[Strikes], None]
 ) -> None:
