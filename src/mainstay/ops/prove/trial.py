@@ -219,7 +219,7 @@ def untold(summary: Summary) -> str:
 
 
 def unseen(result: Result) -> str:
-    """Why a claim that came by itself shows nothing, whatever its rules found: no request ended well, or none was made."""
+    """Why a claim that came by itself shows nothing: no request ended well, or none was made."""
     loaded = _loaded(result.history)
     if result.claim.source != FROM_TOPOLOGY or any(each.outcome is Outcome.OK for each in loaded):
         return ""

@@ -157,7 +157,13 @@ class Client:
         return self._http.base
 
     def begin(self, session: str, due: float | None = None) -> Client:
-        """The same caller for one step, whose first request is due at ``due`` where given."""
+        """
+        The same caller once more, with a session of its own.
+
+        Its first request is due at ``due``; where that is not given and this one has asked nothing yet,
+        when this one's is. So several callers who begin one step together are all due when the step was.
+        """
+        due = self._due if due is None else due
         client = Client(self._http, self._recorder, self.journey, session=session, due=due)
         client.token, client.headers = self.token, dict(self.headers)
         return client
