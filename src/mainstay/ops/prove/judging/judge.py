@@ -97,7 +97,8 @@ def finding(rule: Rule, material: Material) -> Finding:
         value = material.figures.get(rule.scope)
         return nothing(f"there is no figure {rule.scope}") if value is None else exactly(value, 1)
     if scope is Scope.PROCESS:
-        return growth(material.samples, RESOURCES[rule.metric.removeprefix("growth.")], rule.scope)
+        resource = RESOURCES[rule.metric.removeprefix("growth.")]
+        return growth(material.samples, resource, rule.scope, rule.limit)
     return _of_operations(rule, material)
 
 
