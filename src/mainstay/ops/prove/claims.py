@@ -105,10 +105,9 @@ def _again_and_again(claim: DeclaredClaim, strikes: tuple[Strike, ...]) -> tuple
     """The schedule of a claim that strikes more than once: its faults in turn, evenly spaced."""
     if claim.every is None or claim.during is None or not strikes:
         return strikes
-    turns = round(claim.during / claim.every)
     return tuple(
         replace(strike, at=strike.at + turn * claim.every)
-        for turn in range(turns)
+        for turn in range(claim.turns)
         for strike in [strikes[turn % len(strikes)]]
     )
 

@@ -214,6 +214,17 @@ def test_a_claim_may_strike_again_and_again(declare: Declare) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("every", "during", "turns"),
+    [("10s", "20s", 2), ("10s", "25s", 3), ("10s", "35s", 4), ("10s", "20.1s", 3), ("0.7s", "4.9s", 7)],
+)
+def test_it_strikes_as_long_as_it_may(declare: Declare, every: str, during: str, turns: int) -> None:
+    """At 0, and so many seconds later: half a turn is one, whether the number before it is odd or even."""
+    text = SOAK.replace('"10s"', f'"{every}"').replace('"50s"', f'"{during}"')
+    claim = next(each for each in claims(declare(text), size=None) if each.name == "soak")
+    assert len(claim.strikes) == turns
+
+
 def test_a_claim_of_no_size_is_tried_only_by_name(declare: Declare) -> None:
     topology = declare(SOAK)
     assert all("soak" not in names(topology, size) for size in ("quick", "normal", "full"))
