@@ -156,7 +156,9 @@ def _again_and_again(case: Case, path: str, claim: DeclaredClaim) -> None:
         found = f"{duration_text(during)} and {duration_text(every)}"
         case.report("prove-every", f"{path}.during", expected, found, rests_on=[f"{path}.every"])
     elif claim.turns < len(claim.faults):
-        expected = f"time for each of {len(claim.faults)} faults: `during` of {len(claim.faults)} times `every`"
+        expected = (
+            f"time for each of {len(claim.faults)} faults: `during` of {len(claim.faults)} times `every`"
+        )
         found = f"{duration_text(during)}, in which {claim.turns} would strike"
         case.report("prove-every", f"{path}.during", expected, found, rests_on=[f"{path}.every"])
 

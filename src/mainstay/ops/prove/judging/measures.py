@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from mainstay.ops.prove.history import Operation, Outcome
-from mainstay.ops.prove.judging.finding import Finding, exactly, nothing
+from mainstay.ops.prove.judging.finding import Finding, doubtful, exactly, nothing
 from mainstay.ops.prove.judging.material import Blow, Material, struck
 from mainstay.ops.prove.judging.periods import LOADED, STEADY
 from mainstay.ops.prove.judging.statistics import percentile
@@ -135,7 +135,8 @@ def first_ok(
     Seconds from a strike until an operation that was begun after it had ended well; the worst strike's.
 
     Counts from the moment at which a strike had its full effect, or ``since`` another one of it, and only
-    attempts of the named kinds. Infinite when there were attempts and none ended well.
+    attempts of the named kinds. Infinite when there were attempts and none ended well; it may be anything
+    after a strike that nobody tried it after.
     """
     tried = [operation for operation in material.operations(scope) if operation.kind in kinds]
     tried.sort(key=lambda operation: operation.began)
@@ -155,6 +156,9 @@ def first_ok(
         for strike, (wait, best) in waits.items()
     )
     value = max(wait for wait, _ in waits.values())
+    if missed := len(material.strikes) - len(waits):
+        doubt = f"nothing was tried after {missed} of {_strikes(len(material.strikes))}"
+        return doubtful(value, len(waits), value, math.inf, doubt, details=lines)
     return exactly(value, len(waits), details=lines, beside=_strikes(len(waits)))
 
 

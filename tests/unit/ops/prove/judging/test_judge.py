@@ -418,6 +418,51 @@ def test_a_run_without_faults_is_judged_as_a_whole() -> None:
     assert run.judged("recovery <= 1 s").found == "nothing to look at: there was no strike"
 
 
+@pytest.mark.parametrize("rule", ["first-write <= 1 s", "first-ok <= 1 s", "writable <= 1 s"])
+def test_a_strike_after_which_nobody_tried_leaves_it_open(rule: str) -> None:
+    run = Run().every(0.1, 0, 15, kind="keyed").strike(12).strike(17)
+    judgement = run.judged(rule)
+    assert judgement.verdict is UNTOLD
+    assert "nothing was tried after 1 of 2 strikes" in judgement.found
+
+
+def test_a_strike_after_which_nobody_tried_hides_no_failure_of_another() -> None:
+    run = Run().every(0.1, 0, 12, kind="keyed").every(0.1, 14, 15, kind="keyed").strike(12).strike(17)
+    assert run.judged("first-write <= 1 s").verdict is FAILED
+
+
+def acknowledged(*moments: float) -> Run:
+    """Orders acknowledged at such moments; the final reading looks at 32 s, and sees those from before it."""
+    run = Run()
+    number = run.operation(5, kind="keyed", journey="buy")
+    run.operation(32, journey="buy")
+    for index, moment in enumerate(moments):
+        run.fact("attempted", str(index), 4, operation=number)
+        run.fact("acknowledged", str(index), moment, operation=number)
+        if moment < 32:
+            run.fact("observed", str(index), 32.1, operation=number)
+    return run
+
+
+def test_what_was_acknowledged_after_the_last_look_is_not_counted_as_there() -> None:
+    judgement = acknowledged(5, 6, 33).judged("lost.orders = 0")
+    assert judgement.verdict is PASS
+    assert judgement.found.startswith("0 of 2; ")
+    assert "1 acknowledged after the last look" in judgement.found
+    assert acknowledged(5, 6, 33).judged("lost = 0").found == judgement.found
+
+
+def test_without_anything_acknowledged_before_the_last_look_nothing_is_told() -> None:
+    for rule in ("lost.orders = 0", "lost = 0"):
+        judgement = acknowledged(33, 34).judged(rule)
+        assert judgement.verdict is UNTOLD
+        assert "2 were acknowledged after the last look" in judgement.found
+    # Nor when another set was looked at.
+    beside = acknowledged(33).fact("acknowledged", "x", set="seats").fact("observed", "x", 32.2, set="seats")
+    assert beside.judged("lost.seats = 0").verdict is PASS
+    assert beside.judged("lost = 0").verdict is UNTOLD
+
+
 # --- growth, figures ---------------------------------------------------------------------
 
 
