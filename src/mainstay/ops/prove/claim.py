@@ -69,6 +69,8 @@ class Result:
     judgements: list[Judgement] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
     """Seconds unless the name says otherwise: ``recovery``, ``p99.steady``, ``lateness.p99`` …"""
+    notes: tuple[str, ...] = ()
+    """What else a person should know of the load: steps that waited, that were cut, that blocked."""
     not_run: str = ""
     """Why it was not run, when it was not."""
     trouble: str = ""

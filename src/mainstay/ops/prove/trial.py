@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import IO
 
 from mainstay.base.errors import MainstayError, OperationFailed
@@ -79,10 +81,16 @@ class Trial:
             self.result.not_run = str(lacking)
         except MainstayError as error:
             self.result.trouble = str(error)
+        except Exception as error:
+            self.result.trouble = _unforeseen("it came to an end", error)
         finally:
             await self._generator.close()
         self.system.check_there()
-        self._judge()
+        try:
+            self._judge()
+        except Exception as error:
+            self.result.not_run = ""
+            self.result.trouble = _unforeseen("it could not be judged", error)
         return self.result
 
     # --- before ------------------------------------------------------------------------------
@@ -196,6 +204,7 @@ class Trial:
             return
         summary = self._generator.summary()
         self.result.figures |= summary.figures
+        self.result.notes = summary.notes
         rules = applicable(self.claim, self.rules, self.history)
         idle = [rule for rule in self.rules if rule not in rules]
         if idle and self.history.operations:
@@ -211,11 +220,19 @@ class Trial:
         self.result.not_run = unmet(self.result) or unasked(self.result, rules)
 
 
+def _unforeseen(what: str, error: Exception) -> str:
+    """A defect of the prover, or something that no journey may do: the claim is unknown, and where it was is told."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(last.filename).name}, line {last.lineno}"
+    return f"{what}: {type(error).__name__}: {error} ({place})"
+
+
 def untold(summary: Summary) -> str:
     """Why nothing at all can be said: a journey raised, or the load was not the one that was asked for."""
     lost = [summary.bottleneck] if summary.is_late and summary.late_p99 > NOT_THE_LOAD else []
     stood_still = [summary.bottleneck] if summary.stall_worst > STOOD_STILL else []
-    return "; ".join([*map(str, summary.raised), *(lost or stood_still)])
+    missing = [f"{summary.never_begun} steps that were due never began"] if summary.never_begun else []
+    return "; ".join([*map(str, summary.raised), *(lost or stood_still), *missing])
 
 
 def unseen(result: Result) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mainstay.base.errors import OperationFailed
+from mainstay.base.errors import InvalidInput, OperationFailed
 from mainstay.ops.prove import trial
 from mainstay.ops.prove.claim import FROM_TOPOLOGY, Bite, Claim, Load, Result
 from mainstay.ops.prove.faults import schedule
@@ -407,6 +407,134 @@ async def test_being_cut_off_waits_for_no_step_that_is_still_under_way(system: F
         await running
     assert time.monotonic() - began < 5.0
     assert journey.used[-1] == "closed"
+
+
+# --- journeys that lie -------------------------------------------------------------------------------
+
+
+class Lying(Ask):
+    """Does one thing that no journey may do."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__()
+        self.what = what
+
+    def lies(self, client: Client) -> None:
+        match self.what:
+            case "total":
+                client.total("bank", "120.00")  # type: ignore[arg-type]
+            case "not a number":
+                client.total("bank", float("nan"))
+            case "version":
+                client.wrote("page", 1, "v1")  # type: ignore[arg-type]
+            case "endless":
+                client.read("page", 1, float("inf"))
+            case "set":
+                client.observed(["a"], 1)  # type: ignore[arg-type]
+            case "session":
+                client.read("page", 1, 1, session=["a"])  # type: ignore[arg-type]
+            case "cancelled":
+                raise asyncio.CancelledError("by myself")
+
+    async def step(self, client: Client, number: int) -> None:
+        await super().step(client, number)
+        if self.what == "name":
+            await client.get("/", name=5)  # type: ignore[arg-type]
+        self.lies(client)
+
+    def close(self) -> None:
+        super().close()
+        if self.what == "close":
+            raise RuntimeError("closed")
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("total", "what is total is a number, not '120.00'"),
+        ("not a number", "what is total is a finite number, not nan"),
+        ("version", "what is wrote is a number, not 'v1'"),
+        ("endless", "what is read is a finite number, not inf"),
+        ("set", "the set of a fact is called by a text, not ['a']"),
+        ("session", "the session of a fact is called by a text, not ['a']"),
+        ("name", "an operation is called by a text, not 5"),
+        ("cancelled", "CancelledError: by myself"),
+        ("close", "the close of journey 'lying' raised once, first: RuntimeError: closed"),
+    ],
+)
+async def test_a_journey_that_lies_is_named_and_tells_nothing(
+    system: FakeSystem, what: str, words: str
+) -> None:
+    last = Ask()
+    claim = replace(CALM, holds=("errors = 0", "unbalanced = 0", "stale = 0", "lost = 0"))
+    result = await tried(claim, system, Lying(what), last).run()
+    assert result.verdict is Verdict.UNKNOWN
+    assert words in result.trouble
+    assert last.used[-1] == "closed"
+
+
+@pytest.mark.parametrize("where", ["set_up", "final"])
+async def test_a_journey_cannot_pretend_that_the_proof_was_cut_off(system: FakeSystem, where: str) -> None:
+    class Pretending(Ask):
+        async def set_up(self, client: Client) -> None:
+            await super().set_up(client)
+            if where == "set_up":
+                raise asyncio.CancelledError
+
+        async def final(self, client: Client) -> None:
+            await super().final(client)
+            if where == "final":
+                raise asyncio.CancelledError
+
+    result = await tried(CALM, system, Pretending()).run()
+    assert result.verdict is Verdict.UNKNOWN
+    assert where in result.trouble
+
+
+@pytest.mark.parametrize("at_once", [-1, "x", 1.5, True])
+def test_a_journey_says_in_whole_numbers_how_many_steps_there_may_be(
+    system: FakeSystem, at_once: Any
+) -> None:
+    journey = Ask()
+    journey.at_once = at_once
+    with pytest.raises(InvalidInput, match=r"ask\.at_once"):
+        tried(CALM, system, journey)
+
+
+@pytest.mark.parametrize("where", ["inside", "judge"])
+async def test_what_nobody_foresaw_is_trouble_of_this_claim_alone(
+    system: FakeSystem, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError("of nothing")
+
+    if where == "judge":
+        monkeypatch.setattr(trial, "judge", broken)
+    else:
+        monkeypatch.setattr(system, "inside", broken)
+    result = await tried(CALM, system).run()
+    assert result.verdict is Verdict.UNKNOWN
+    assert "ZeroDivisionError: of nothing (test_trial.py, line " in result.trouble
+
+
+async def test_steps_that_never_began_leave_the_result_open(
+    system: FakeSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the others saw says nothing of those who were still waiting when the load ended."""
+
+    class One(Ask):
+        at_once = 1
+
+        async def step(self, client: Client, number: int) -> None:
+            await super().step(client, number)
+            await asyncio.sleep(0.4)
+
+    running = tried(CALM, system, One())
+    running._generator.step_limit = 0.2
+    result = await running.run()
+    assert result.verdict is Verdict.UNKNOWN
+    assert "steps that were due never began" in result.trouble
+    assert any("steps waited for others" in note for note in result.notes)
 
 
 # --- which rules ------------------------------------------------------------------------------------

@@ -23,7 +23,7 @@ from mainstay.ops.prove.history import History, Operation, Outcome
 from mainstay.ops.prove.loading.arrivals import Pace, choices
 from mainstay.ops.prove.loading.client import Client, Recorder, UnexpectedAnswer
 from mainstay.ops.prove.loading.http import LIMIT, Http
-from mainstay.ops.prove.loading.journey import Journey
+from mainstay.ops.prove.loading.journey import A_COUNT, Journey, is_count
 from mainstay.ops.prove.loading.summary import Blocked, Raised, Summary, percentile
 from mainstay.ops.prove.loading.watch import quiet_collector, timed, told
 
@@ -41,6 +41,10 @@ BEAT = 0.02
 
 LIVE = 2.0
 """Seconds of the past that `Generator.live` looks at."""
+
+
+LEAVING = (Exception, SystemExit, asyncio.CancelledError)
+"""What a journey may raise without ending the proof."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +143,9 @@ class Generator:
             try:
                 async with asyncio.timeout(self.step_limit):
                     await lane.journey.set_up(lane.client)
-            except (Exception, SystemExit) as error:
+            except LEAVING as error:
+                if is_cut_off(error):
+                    raise
                 raise OperationFailed(
                     "prove.journey-set-up",
                     f"the set_up of journey {lane.journey.name!r} did not work, so no load was put on",
@@ -189,7 +195,9 @@ class Generator:
             try:
                 async with asyncio.timeout(max(FINAL_LIMIT, self._ended - self._began)):
                     await lane.journey.final(lane.client.begin(f"{lane.journey.name}-final"))
-            except (Exception, SystemExit) as error:
+            except LEAVING as error:
+                if is_cut_off(error):
+                    raise
                 lane.raises("final", error)
 
     async def close(self) -> None:
@@ -199,7 +207,10 @@ class Generator:
         self._collector.close()
         self._http.close()
         for lane in self._lanes:
-            lane.journey.close()
+            try:
+                lane.journey.close()
+            except LEAVING as error:
+                lane.raises("close", error)
 
     # --- what it says ----------------------------------------------------------------
 
@@ -309,6 +320,8 @@ class Generator:
     def _done(self, lane: Lane, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
         lane.running -= 1
+        if not task.cancelled() and (error := task.exception()) is not None:
+            lane.raises("step", error)
         waiting = [each for each in self._lanes if each.waiting and self._has_room(each)]
         if waiting and not self._ended:
             first = min(waiting, key=lambda each: each.waiting[0].due)
@@ -324,7 +337,9 @@ class Generator:
                 await timed(lane.journey.step(client, arrival.number), lane.blocks.append)
         except UnexpectedAnswer:
             pass
-        except (Exception, SystemExit) as error:
+        except LEAVING as error:
+            if is_cut_off(error):
+                raise
             if limit.expired():
                 lane.cut += 1
             else:
@@ -349,6 +364,12 @@ class Generator:
             await asyncio.wait(tasks, timeout=1.0)
 
 
+def is_cut_off(error: BaseException) -> bool:
+    """Whether this task was cancelled from outside; a journey can raise the same by itself."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
 def chosen(journeys: Sequence[Journey], load: Load) -> list[Journey]:
     """
     The journeys that a load asks for.
@@ -364,6 +385,11 @@ def chosen(journeys: Sequence[Journey], load: Load) -> list[Journey]:
         for name in load.only
         if name not in known
         for hint in [nearest(name, known)]
+    ]
+    problems += [
+        Problem("prove.journey-at-once", "load", f"{each.name}.at_once", A_COUNT, repr(each.at_once))
+        for each in journeys
+        if not is_count(each.at_once)
     ]
     if not journeys:
         problems.append(Problem("prove.journey-none", "load", "journeys", "at least one journey", "none"))
