@@ -25,6 +25,7 @@ from mainstay.ops.prove.judging.vocabulary import KINDS, Rule, Unit
 from mainstay.ops.prove.loading.journey import Journey
 from mainstay.ops.prove.loading.load import Generator
 from mainstay.ops.prove.loading.summary import STOOD_STILL, Summary
+from mainstay.ops.prove.loading.watchdog import Stuck, Watchdog
 from mainstay.ops.prove.progress import Progress
 from mainstay.ops.prove.sampling import Sampler
 from mainstay.ops.prove.system import ProvedSystem, SystemGone
@@ -57,6 +58,8 @@ class Trial:
         self.history = History(stream=stream)
         self.result = Result(claim, self.history)
         self.rules = rules_of(claim, journeys)
+        self._journeys = journeys
+        self._is_stuck = False
         self._generator = Generator(journeys, claim.load, system.url, self.history, seed=seed)
         self._sampler = Sampler(system)
         self._readiness: Judgement | None = None
@@ -70,11 +73,7 @@ class Trial:
             SystemGone: There is nothing left to try it on.
         """
         try:
-            await self._prepare()
-            async with self._watched():
-                await self._load()
-            await self._phase("final", self._generator.final(), 30.0)
-            self.result.figures |= await self.system.inside(self.history)
+            await self._try()
         except SystemGone:
             raise
         except NotPossible as lacking:
@@ -86,12 +85,35 @@ class Trial:
         finally:
             await self._generator.close()
         self.system.check_there()
+        if self._is_stuck:
+            # What failed meanwhile may be the journey's own doing.
+            return self.result
         try:
             self._judge()
         except Exception as error:
             self.result.not_run = ""
             self.result.trouble = _unforeseen("it could not be judged", error)
         return self.result
+
+    async def _try(self) -> None:
+        """All that has to do with journeys; one that holds the loop for good is interrupted."""
+        task = asyncio.current_task()
+        watchdog = Watchdog(self._journeys)
+        try:
+            with watchdog:
+                await self._prepare()
+                async with self._watched():
+                    await self._load()
+                await self._phase("final", self._generator.final(), 30.0)
+        except (Stuck, asyncio.CancelledError):
+            if not watchdog.stuck:
+                raise
+            if task is not None:
+                task.uncancel()
+            self._is_stuck = True
+            self.result.trouble = watchdog.stuck
+        else:
+            self.result.figures |= await self.system.inside(self.history)
 
     # --- before ------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from mainstay.ops.prove.history import read
 from mainstay.ops.prove.loading.client import Client
 from mainstay.ops.prove.loading.journey import Journey
 from mainstay.ops.prove.loading.summary import Raised, Summary
+from mainstay.ops.prove.loading.watchdog import Watchdog
 from mainstay.ops.prove.system import SystemGone
 from mainstay.ops.prove.trial import Trial, applicable, fair, rules_of, untold
 from mainstay.ops.prove.verdict import Judgement, Verdict
@@ -407,6 +408,47 @@ async def test_being_cut_off_waits_for_no_step_that_is_still_under_way(system: F
         await running
     assert time.monotonic() - began < 5.0
     assert journey.used[-1] == "closed"
+
+
+@pytest.mark.parametrize("where", ["set_up", "step", "final"])
+async def test_a_journey_that_stops_the_loop_for_good_is_cut_and_what_was_injected_is_undone(
+    system: FakeSystem, strike: Callable[[Strikes], None], monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    undone: list[str] = []
+
+    async def lasting(given: Sequence[Strike]) -> list[Bite]:
+        try:
+            return await bite(given, lasts=1.0)
+        finally:
+            undone.append("undone")
+
+    class Spinning(Raising):
+        async def spin(self, place: str, number: int = 99) -> None:
+            while place == where and number > 30:
+                pass
+
+        async def set_up(self, client: Client) -> None:
+            await self.spin("set_up")
+
+        async def step(self, client: Client, number: int) -> None:
+            await client.get("/")
+            await self.spin("step", number)
+
+        async def final(self, client: Client) -> None:
+            await self.spin("final")
+
+    strike(lasting)
+    monkeypatch.setattr(trial, "Watchdog", lambda journeys: Watchdog(journeys, 1.0))
+    journey = Spinning("")
+    result = await tried(replace(STRUCK, steady=0.1), system, journey).run()
+    assert result.verdict is Verdict.UNKNOWN
+    assert result.trouble.startswith("journey 'spinning' (test_trial.py, line ")
+    assert undone == ([] if where == "set_up" else ["undone"])
+    assert journey.used[-1] == "closed"
+    assert result.judgements == []
+    current = asyncio.current_task()
+    assert current is not None
+    assert not current.cancelling()
 
 
 # --- journeys that lie -------------------------------------------------------------------------------
