@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import shutil
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -217,6 +218,45 @@ async def test_rules_that_have_nothing_to_look_at_are_not_saved(
     _, folder, _ = await proof_of(topology)
     saved = json.loads((folder.path / "claims" / "struck" / "replay.json").read_text())
     assert saved["holds"] == ["errors.get = 0"]
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_what_fails_otherwise_than_the_whole_is_another_failure(
+    topology: Topology,
+    proved: FakeSystem,
+    claimed: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without its strikes the claim breaks another rule; the schedule that is saved must show the first."""
+    tried = run._Run._try
+
+    async def breaking(self: Any, claim: Claim, *given: Any) -> Any:
+        result = await tried(self, claim, *given)
+        rule = "first = 0" if len(claim.strikes) == 2 else "other = 0"
+        result.judgements = [Judgement(rule, Verdict.FAIL, "1")]
+        return result
+
+    monkeypatch.setattr(run._Run, "_try", breaking)
+    claimed(STRUCK)
+    _, folder, _ = await proof_of(topology)
+    saved = json.loads((folder.path / "claims" / "struck" / "replay.json").read_text())
+    assert len(saved["strikes"]) == 2
+
+
+async def test_evidence_that_somebody_removed_meanwhile_is_told(
+    topology: Topology, proved: FakeSystem, claimed: Callable[..., None]
+) -> None:
+    """Nothing can be shown, so it could not be told: also of a claim that held."""
+
+    class Removing(Story):
+        def done(self, result: Any) -> None:
+            (place,) = (topology.folder / ".mainstay" / "proofs").glob("*Z-*")
+            shutil.rmtree(place)
+
+    claimed(FIRST)
+    with pytest.raises(OperationFailed, match="was removed while the proof ran") as told:
+        await proof_of(topology, Removing())
+    assert told.value.exit_code == 2
 
 
 # --- whatever ends it ---------------------------------------------------------------------------------
