@@ -14,6 +14,8 @@ from mainstay.ops.prove.claim import FROM_TOPOLOGY, Claim
 from mainstay.ops.prove.claims import by_itself, claims, known_names
 from mainstay.ops.prove.faults import catalogue
 from mainstay.ops.prove.judging import rules
+from mainstay.ops.prove.judging.measures import SHARES, needed
+from mainstay.ops.prove.judging.vocabulary import Unit
 from mainstay.ops.prove.plan import Options, chosen
 from mainstay.ops.prove.proof import Size
 from mainstay.ops.topology import understand
@@ -230,3 +232,15 @@ def test_a_claim_of_no_size_is_tried_only_by_name(declare: Declare) -> None:
     assert all("soak" not in names(topology, size) for size in ("quick", "normal", "full"))
     assert [claim.name for claim in chosen(topology, Options(only=("soak",)))[0]] == ["soak"]
     assert "soak" not in [claim.name for claim in chosen(topology, Options(size="full"))[0]]
+
+
+@pytest.mark.parametrize("text", [PLAIN, BOXOFFICE])
+def test_no_claim_that_comes_by_itself_lacks_what_it_would_be_compared_with(
+    declare: Declare, text: str
+) -> None:
+    """Three seconds of calm load are no yardstick for a p99, so it would be unknown for ever."""
+    for claim in claims(declare(text), size=None):
+        for rule in map(rules.parse, claim.holds):
+            if rule.unit in (Unit.TIMES_STEADY, Unit.OF_STEADY) or rule.metric.startswith("added."):
+                share = SHARES.get(rule.metric.removeprefix("added."), 0.0)
+                assert claim.load.rate * claim.steady >= 2 * needed(share), (claim.name, str(rule))

@@ -26,7 +26,7 @@ SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999, "worst": 1.0}
 """The percentiles a rule may name."""
 
 LEAST_TO_COMPARE = 20
-"""A percentile of fewer steady operations is no yardstick."""
+"""Steady operations without which nothing is a yardstick."""
 
 NOT_OK = (Outcome.FAIL, Outcome.UNKNOWN)
 
@@ -76,16 +76,28 @@ def compared(
     phases: Sequence[str],
     combine: Callable[[float, float], float],
     text: Callable[[float], str],
+    share: float = 0.0,
 ) -> Finding:
-    """A measure of the named phases set against the same of the steady one."""
+    """A measure of the named phases set against the same of the steady one, for a percentile that of ``share``."""
     found, steady = measure(phases), measure((STEADY,))
-    if steady.of < LEAST_TO_COMPARE:
-        return nothing(f"only {steady.of} steady operations to compare with; {LEAST_TO_COMPARE} are needed")
+    least = needed(share)
+    if steady.of < least:
+        more = "a longer calm stretch (--seconds) or more load (--rate) gives them"
+        return nothing(f"only {steady.of} steady operations to compare with; {least:,} are needed: {more}")
     if not found.of or not steady.value:
         return nothing(found.doubt or "nothing ended well in the steady phase")
     value = combine(found.value, steady.value)
     beside = f"{text(found.value)} of {found.of:,}; steady: {text(steady.value)} of {steady.of:,}"
     return exactly(value, found.of, offending=found.offending, details=found.details, beside=beside)
+
+
+def needed(share: float) -> int:
+    """
+    How many steady operations a percentile needs to be a yardstick.
+
+    So many that one of them lies beyond it: the p99 of fewer than a hundred is but their worst.
+    """
+    return LEAST_TO_COMPARE if share >= 1 else max(LEAST_TO_COMPARE, math.ceil(round(1 / (1 - share), 6)))
 
 
 def goodput(material: Material, scope: str, phases: Sequence[str]) -> Finding:
