@@ -45,6 +45,8 @@ class Claim:
     """Seconds within which everything must be ready again after the last strike."""
     tags: tuple[str, ...] = ("normal", "full")
     """In which sizes of a proof it takes part: ``quick``, ``normal``, ``full``."""
+    overload: bool = False
+    """Whether it is about a load that is too much: the peak is raised until it is, and else nothing is told."""
     source: str = FROM_TOPOLOGY
     """Where it comes from: the topology, or the file and its line."""
 

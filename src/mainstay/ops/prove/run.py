@@ -27,6 +27,7 @@ from mainstay.ops.prove.claim import Claim, Result
 from mainstay.ops.prove.evidence.folder import Folder
 from mainstay.ops.prove.guard import GuardProcess
 from mainstay.ops.prove.journeys import Source
+from mainstay.ops.prove.judging import overload
 from mainstay.ops.prove.plan import Options
 from mainstay.ops.prove.progress import Progress
 from mainstay.ops.prove.proof import Proof, surroundings
@@ -148,7 +149,16 @@ class _Run:
                 await self._shrink(result, proved, seed)
 
     async def _try(self, claim: Claim, proved: ProvedSystem, seed: int) -> Result:
-        """One claim with journeys of its own; whom it hits is decided by the seed alone."""
+        """One claim; where it is about a load that is too much, with higher peaks until one is."""
+        result = await self._try_once(claim, proved, seed)
+        for higher in overload.higher(claim):
+            if not result.trouble.startswith(overload.NEVER):
+                break
+            result = await self._try_once(higher, proved, seed)
+        return result
+
+    async def _try_once(self, claim: Claim, proved: ProvedSystem, seed: int) -> Result:
+        """With journeys of its own; whom it hits is decided by the seed alone."""
         if claim.source == calibration.CLAIM.source:
             self.progress.phase("steady", claim.steady + claim.after + calibration.STALL)
             with self.folder.open_history(claim) as stream:

@@ -19,6 +19,7 @@ from mainstay.ops.prove.faults.fault import NotPossible, Strike
 from mainstay.ops.prove.history import History, Kind, Operation, Outcome, Phase
 from mainstay.ops.prove.inside import unkeyed
 from mainstay.ops.prove.judging.judge import judge
+from mainstay.ops.prove.judging.overload import too_much, untried
 from mainstay.ops.prove.judging.periods import LOADED, periods
 from mainstay.ops.prove.judging.rules import parse
 from mainstay.ops.prove.judging.vocabulary import KINDS, Rule, Unit
@@ -149,6 +150,8 @@ class Trial:
                 await asyncio.sleep(self._length())
         finally:
             self._generator.calm()
+        if not self.claim.strikes:
+            await self._generator.settled(self.claim.patience)
         await self._until_ready_again()
 
     async def _strikes(self) -> list[Bite]:
@@ -238,7 +241,9 @@ class Trial:
         if self._readiness is not None:
             self.result.judgements.append(self._readiness)
         if not self.result.trouble:
-            self.result.trouble = untold(summary) or unseen(self.result)
+            self.result.trouble = untold(summary) or unseen(self.result) or untried(self.result)
+        if self.claim.overload and (shown := too_much(self.result)):
+            self.result.notes += (f"{self.claim.load.peak:g} times the load was too much: {shown}",)
         self.result.not_run = unmet(self.result) or unasked(self.result, rules)
 
 

@@ -124,7 +124,7 @@ class Generator:
         self._late: list[float] = []
         self._stalls: list[float] = []
         self._held = 0
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], float] = {}
         self._background: list[asyncio.Task[None]] = []
         self._wake: asyncio.Future[None] | None = None
         self._stopping = False
@@ -170,6 +170,16 @@ class Generator:
         """The faults are over: the load is as before."""
         self._pace = self._pace.calm(time.monotonic())
         self._look_again()
+
+    async def settled(self, within: float) -> None:
+        """Until every step that is due by now has ended, or so many seconds are over."""
+        now = time.monotonic()
+        while self._running and self._is_behind(now) and (left := now + within - time.monotonic()) > 0:
+            await asyncio.wait(self._running, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+
+    def _is_behind(self, moment: float) -> bool:
+        waiting = any(lane.waiting and lane.waiting[0].due <= moment for lane in self._lanes)
+        return waiting or any(due <= moment for due in self._running.values())
 
     async def stop(self, patience: float | None = None) -> None:
         """No more steps; wait for those under way, and cut what has not ended after ``patience`` seconds."""
@@ -314,11 +324,11 @@ class Generator:
     def _begin(self, lane: Lane, arrival: Arrival, *, held: bool = False) -> None:
         lane.running += 1
         task = asyncio.create_task(self._step(lane, arrival, held))
-        self._running.add(task)
+        self._running[task] = arrival.due
         task.add_done_callback(lambda done: self._done(lane, done))
 
     def _done(self, lane: Lane, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+        self._running.pop(task, None)
         lane.running -= 1
         if not task.cancelled() and (error := task.exception()) is not None:
             lane.raises("step", error)

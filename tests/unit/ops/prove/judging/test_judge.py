@@ -12,6 +12,7 @@ import pytest
 from mainstay.base.errors import InvalidInput
 from mainstay.ops.prove.judging.growth import Sample
 from mainstay.ops.prove.judging.judge import judge
+from mainstay.ops.prove.judging.overload import too_much
 from mainstay.ops.prove.judging.vocabulary import METRICS, Scope
 from mainstay.ops.prove.verdict import Verdict
 
@@ -475,6 +476,24 @@ def test_without_anything_acknowledged_before_the_last_look_nothing_is_told() ->
     beside = acknowledged(33).fact("acknowledged", "x", set="seats").fact("observed", "x", 32.2, set="seats")
     assert beside.judged("lost.seats = 0").verdict is PASS
     assert beside.judged("lost = 0").verdict is UNTOLD
+
+
+@pytest.mark.parametrize(
+    ("run", "held", "shown"),
+    [
+        (calm(), 0, ""),
+        (calm(), 3, "3 steps had to wait for others"),
+        (Run().every(0.1, 0, 10).every(0.1, 10, 20, 0.029).every(0.1, 20, 30), 0, ""),
+        (Run().every(0.1, 0, 10).every(0.1, 10, 20, 0.031).every(0.1, 20, 30), 0, "p99 31.0 ms, steady 10.0 ms"),
+        (Run().every(0.1, 0, 20).every(0.1, 20, 30, 9.0), 0, ""),
+        (Run().every(0.1, 0, 19).every(0.1, 19, 20, outcome=FAIL), 0, "10 requests did not end well"),
+    ],
+)  # fmt: skip
+def test_what_shows_that_a_load_was_too_much(run: Run, held: float, shown: str) -> None:
+    result = run.result("errors@after = 0")
+    judge(result)
+    result.figures["held"] = held
+    assert too_much(result) == shown
 
 
 # --- growth, figures ---------------------------------------------------------------------
