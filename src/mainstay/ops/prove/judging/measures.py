@@ -199,15 +199,26 @@ def attempts(material: Material, scope: str, phases: Sequence[str]) -> Finding:
 
 
 BACKEND = "backend.requests"
-"""The figure that says how many requests reached the processes while the load was on."""
+"""The figure that says how many requests reached the processes for those of the load."""
+
+UNTOLD = "backend.untold"
+"""The figure that says of how many requests of the load nobody knows how often they arrived."""
 
 
 def amplification(material: Material, scope: str, phases: Sequence[str]) -> Finding:
-    """Requests at the processes per step of a caller, where somebody counted them."""
+    """
+    Requests at the processes per step of a caller, where somebody counted them.
+
+    Those of which nobody knows may have arrived any number of times.
+    """
     steps = len(material.steps(scope, phases))
     if BACKEND not in material.figures or not steps:
         return nothing("nobody counted the requests that reached the processes")
-    return exactly(material.figures[BACKEND] / steps, steps)
+    value = material.figures[BACKEND] / steps
+    if untold := material.figures.get(UNTOLD):
+        doubt = f"of {untold:,.0f} requests without an answer nobody knows how often they arrived"
+        return doubtful(value, steps, value, math.inf, doubt)
+    return exactly(value, steps)
 
 
 def _count(material: Material, bad: Sequence[Operation], of: int) -> Finding:

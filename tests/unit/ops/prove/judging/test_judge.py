@@ -604,6 +604,14 @@ def test_figures_that_were_there_before_may_be_asked_for() -> None:
     assert [judgement.found for judgement in result.judgements] == ["4.0 ms", "1.050 from 300"]
 
 
+def test_requests_of_which_nobody_knows_may_have_arrived_any_number_of_times() -> None:
+    for limit, verdict in (("1.1", UNTOLD), ("1.01", FAILED)):
+        result = calm().result(f"amplification <= {limit}")
+        result.figures |= {"backend.requests": 315, "backend.untold": 2}
+        judge(result)
+        assert result.judgements[0].verdict is verdict
+
+
 def test_figures_are_filled_and_can_be_written() -> None:
     run = Run().every(0.1, 0, 12).every(0.1, 12, 30, outcome=FAIL).strike(12)
     result = run.result("errors = 0")
