@@ -84,7 +84,8 @@ class Trial:
         except Exception as error:
             self.result.trouble = _unforeseen("it came to an end", error)
         finally:
-            await self._generator.close()
+            with Watchdog(self._journeys):
+                await self._generator.close()
         self.system.check_there()
         if self._is_stuck:
             # What failed meanwhile may be the journey's own doing.

@@ -451,6 +451,21 @@ async def test_a_journey_that_stops_the_loop_for_good_is_cut_and_what_was_inject
     assert not current.cancelling()
 
 
+async def test_a_journey_that_never_closes_keeps_no_other_from_it(
+    system: FakeSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Lasting(Ask):
+        def close(self) -> None:
+            time.sleep(60.0)
+
+    monkeypatch.setattr(trial, "Watchdog", lambda journeys: Watchdog(journeys, 1.0))
+    last = Ask()
+    result = await tried(CALM, system, Lasting(), last).run()
+    assert result.verdict is Verdict.UNKNOWN
+    assert "the close of journey 'lasting' raised once" in result.trouble
+    assert last.used[-1] == "closed"
+
+
 # --- journeys that lie -------------------------------------------------------------------------------
 
 

@@ -26,6 +26,7 @@ from mainstay.ops.prove.loading.http import LIMIT, Http
 from mainstay.ops.prove.loading.journey import A_COUNT, Journey, is_count
 from mainstay.ops.prove.loading.summary import Blocked, Raised, Summary, percentile
 from mainstay.ops.prove.loading.watch import quiet_collector, timed, told
+from mainstay.ops.prove.loading.watchdog import Stuck
 
 STEP_LIMIT = 60.0
 """Seconds after which a step is cut; longer than a caller repeats."""
@@ -219,7 +220,7 @@ class Generator:
         for lane in self._lanes:
             try:
                 lane.journey.close()
-            except LEAVING as error:
+            except (*LEAVING, Stuck) as error:
                 lane.raises("close", error)
 
     # --- what it says ----------------------------------------------------------------
