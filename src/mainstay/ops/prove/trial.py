@@ -112,10 +112,11 @@ class Trial:
                 raise
             if task is not None:
                 task.uncancel()
+        if watchdog.stuck:
             self._is_stuck = True
             self.result.trouble = watchdog.stuck
-        else:
-            self.result.figures |= await self.system.inside(self.history)
+            return
+        self.result.figures |= await self.system.inside(self.history)
 
     # --- before ------------------------------------------------------------------------------
 

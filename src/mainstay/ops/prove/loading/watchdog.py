@@ -62,6 +62,7 @@ class Watchdog:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look, name="watchdog", daemon=True)
         self._timer: asyncio.TimerHandle | None = None
+        self._cut: asyncio.Handle | None = None
 
     def __enter__(self) -> Self:
         self._task, self._loop = asyncio.current_task(), asyncio.get_running_loop()
@@ -80,6 +81,11 @@ class Watchdog:
         if self._thread.ident is not None:
             self._thread.join()
             signal.signal(SIGNAL, self._before)
+        if self._cut is not None:
+            # Whoever leaves before it was cut must not be cut later, in something else.
+            self._cut.cancel()
+            if kind is None:
+                raise Stuck(self.stuck)
 
     def _turn(self) -> None:
         self._turned = time.monotonic()
@@ -114,7 +120,7 @@ class Watchdog:
             return
         self.stuck = f"{where} held the event loop for {self._limit:g} s; a step must await, never block"
         if asyncio.current_task(self._loop) is not self._task and self._task is not None:
-            self._loop.call_soon_threadsafe(self._task.cancel)
+            self._cut = self._loop.call_soon_threadsafe(self._task.cancel)
         raise Stuck(self.stuck)
 
     def _place(self, frame: FrameType | None) -> str:

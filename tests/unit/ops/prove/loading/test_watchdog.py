@@ -62,6 +62,18 @@ async def test_where_it_is_another_task_that_of_the_proof_is_cut() -> None:
     assert dog.stuck
 
 
+async def test_who_leaves_before_being_cut_is_not_cut_later() -> None:
+    made = Spinning()
+    dog = Watchdog([made], 0.3)
+    with pytest.raises(Stuck), dog:
+        waiting = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(waiting.set_result, None)
+        step = asyncio.create_task(made.step(None, 0))  # type: ignore[arg-type]
+        await waiting
+    assert isinstance(step.exception(), Stuck)
+    await asyncio.sleep(0.05)
+
+
 async def test_work_of_the_prover_itself_is_not_interrupted() -> None:
     """Judging a long history takes its time, and is no journey's doing."""
     before = signal.getsignal(watchdog.SIGNAL)
