@@ -12,13 +12,12 @@ import secrets
 import uuid
 from collections import deque
 from collections.abc import AsyncIterator
-from itertools import count
 from typing import Any
 
 from mainstay.ops.prove import Client, Journey
 
-EVENTS = 100
-"""Most events whose seats are for sale here, about five hundred seats each."""
+EVENTS = 150
+"""Most events whose seats are for sale here, about five hundred seats each; reading them all takes seconds."""
 
 READERS = 8
 """Orders that are read back at once."""
@@ -27,7 +26,10 @@ CONTENDERS = 8
 """Buyers who want the same seat."""
 
 PARTS = 3
-"""Journeys that need seats; each has every third for itself."""
+"""Journeys that need seats; each has a third of the events for itself, so that they stay out of each other's way."""
+
+LOOK_EVERY = 4
+"""Orders of a buyer of which the first is read right after it was placed."""
 
 
 class Browse(Journey):
@@ -69,6 +71,8 @@ class Buyer:
         )
         if order.status == 201:
             self._acknowledge(client, key, order.json)
+            if len(self.orders) % LOOK_EVERY == 1:
+                await self._look(client, order.json["id"])
         elif order.status in (0, 409) or order.status >= 500:
             self.unsure[key] = hold.json["id"]
 
@@ -79,6 +83,14 @@ class Buyer:
             client.owned("seats", f"{order['event']}/{seat['id']}", order["id"])
         if order["total"] != sum(seat["price"] for seat in order["seats"]):
             client.violation(f"order {order['id']} costs {order['total']}, which is not what its seats cost")
+
+    async def _look(self, client: Client, order: str) -> None:
+        """Who has just bought sees the order as paid: they read what they wrote."""
+        client.wrote("purchases", order, 1, session=order)
+        answer = await client.get(f"/api/orders/{order}/", expect=(200, 404), retry=True)
+        if answer.ok:
+            paid = answer.status == 200 and answer.json["status"] == "paid"
+            client.read("purchases", order, int(paid), session=order)
 
     async def read_back(self, client: Client) -> None:
         """Every order that was acknowledged, its seats and its charge; unsure ones are asked for once more."""
@@ -125,13 +137,24 @@ async def events(client: Client) -> AsyncIterator[int]:
             return
 
 
-async def free_seats(client: Client, part: int, parts: int) -> deque[tuple[int, int]]:
-    """Every ``parts``-th free seat, so that journeys do not get into each other's way."""
-    found: list[tuple[int, int]] = []
-    async for event in events(client):
+async def free_seats(client: Client, part: int) -> deque[tuple[int, int]]:
+    """The free seats of a third of the events."""
+    coming = [event async for event in events(client)]
+    found: deque[tuple[int, int]] = deque()
+    for event in share(coming, part):
         page = await client.get(f"/api/events/{event}/seats/")
         found += [(event, seat["id"]) for seat in page.json if seat["state"] == "free"]
-    return deque(found[part::parts])
+    if not found:
+        raise LookupError(f"no seat is free in a third of {len(coming)} events: {MORE}")
+    return found
+
+
+def share(coming: list[int], part: int) -> list[int]:
+    """Every third event, one further each round: venues of a few sizes take turns, and each part has some of all."""
+    return [event for index, event in enumerate(coming) if (index + index // PARTS) % PARTS == part]
+
+
+MORE = "start with more of them (seed --events)"
 
 
 class Buy(Journey):
@@ -139,13 +162,21 @@ class Buy(Journey):
 
     weight = 1
     writes = True
-    rules = ("lost.orders = 0", "oversold.seats = 0", "oversold.charges = 0", "violations = 0")
+    rules = (
+        "lost.orders = 0",
+        "oversold.seats = 0",
+        "oversold.charges = 0",
+        "stale.purchases = 0",
+        "violations = 0",
+    )
 
     async def set_up(self, client: Client) -> None:
         self.buyer = await sign_up(client)
-        self.seats = await free_seats(client, 0, PARTS)
+        self.seats = await free_seats(client, 0)
 
     async def step(self, client: Client, number: int) -> None:
+        if not self.seats:
+            raise LookupError(f"every seat that was free is bought: {MORE}")
         event, seat = self.seats.popleft()
         await self.buyer.buy(client, event, seat)
 
@@ -160,7 +191,7 @@ class Linger(Journey):
     writes = True
 
     async def set_up(self, client: Client) -> None:
-        self.seats = await free_seats(client, 2, PARTS)
+        self.seats = await free_seats(client, 2)
 
     async def step(self, client: Client, number: int) -> None:
         event, seat = self.seats[number % len(self.seats)]
@@ -170,22 +201,23 @@ class Linger(Journey):
 
 
 class Scramble(Journey):
-    """Several people want the same seat; at most one gets it."""
+    """Several people want the same seat at the same moment; at most one gets it."""
 
-    weight = 1
+    weight = 0.5
     writes = True
     rules = ("lost.orders = 0", "oversold.seats = 0")
 
     async def set_up(self, client: Client) -> None:
         self.buyers = [await sign_up(client) for _ in range(CONTENDERS)]
-        self.seats = await free_seats(client, 1, PARTS)
-        self.turn = count()
+        self.seats = await free_seats(client, 1)
 
     async def step(self, client: Client, number: int) -> None:
-        """The same seat comes up for each of them in a row, within a moment."""
-        turn = next(self.turn)
-        event, seat = self.seats[turn // CONTENDERS % len(self.seats)]
-        await self.buyers[turn % CONTENDERS].buy(client, event, seat)
+        """All of them at once, each with a client of its own."""
+        event, seat = self.seats[number % len(self.seats)]
+        callers = [client.begin(f"{client.session}-{each}") for each in range(CONTENDERS)]
+        await asyncio.gather(
+            *(buyer.buy(caller, event, seat) for buyer, caller in zip(self.buyers, callers, strict=True))
+        )
 
     async def final(self, client: Client) -> None:
         for buyer in self.buyers:

@@ -77,7 +77,8 @@ def environment(mutant: Mutant) -> dict[str, str]:
 def is_caught(mutant: Mutant, claim: dict[str, Any]) -> bool:
     """Whether the claim failed by one of the rules that speak of the mechanism; a fault in name only must not pass."""
     if not mutant.rules:
-        return bool(claim["verdict"] == "unknown")
+        bites = [bite["bit"] for bite in claim["bites"]]
+        return claim["verdict"] == "unknown" and bool(bites) and not any(bites)
     failed = [each["rule"] for each in claim["judgements"] if each["verdict"] == "fail"]
     return any(rule.startswith(metric) for rule in failed for metric in mutant.rules)
 

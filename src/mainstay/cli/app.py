@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -111,6 +112,10 @@ def main() -> None:
             OperationFailed("machine.refused", f"{place}{error.strerror or error}"),
             as_json="--json" in sys.argv,
         )
+        sys.exit(2)
+    except Exception:
+        # A defect of this program: 1, which Python would leave with, says that something does not hold.
+        traceback.print_exc()
         sys.exit(2)
 
 

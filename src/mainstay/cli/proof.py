@@ -6,7 +6,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 import typer
 from rich.table import Table
@@ -27,6 +27,11 @@ from mainstay.ops.topology.values import Topology
 
 __all__ = ["Options", "carry_out", "show"]
 
+T = TypeVar("T")
+
+LAST_WAIT = 2.0
+"""Seconds that tasks which were cut have to end."""
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -37,7 +42,7 @@ def carry_out(topology: Topology, options: Options, *, as_json: bool) -> None:
     Raises:
         MainstayError: Nothing could be tried.
     """
-    proof, folder = asyncio.run(
+    proof, folder = _run(
         _interruptible(prove(topology, options, lambda _: _progress(as_json), argv=sys.argv[1:]))
     )
     if as_json:
@@ -111,6 +116,39 @@ async def _interruptible(work: Coroutine[Any, Any, tuple[Proof, Folder]]) -> tup
     finally:
         for number, handler in zip(watched, before, strict=True):
             signal.signal(number, handler)
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """
+    Run it in a loop of its own; interrupted, it is cut and waited for.
+
+    As `asyncio.run`, which would wait for ever for the steps of a journey that swallow their cancellation.
+    """
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    task = loop.create_task(work)
+    try:
+        return loop.run_until_complete(task)
+    finally:
+        try:
+            task.cancel()
+            loop.run_until_complete(asyncio.wait({task}))
+            loop.run_until_complete(_cut_all())
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.run_until_complete(loop.shutdown_default_executor())
+        finally:
+            # Of tasks that are left nothing is to be said once more.
+            loop.set_exception_handler(lambda *_: None)
+            asyncio.set_event_loop(None)
+            loop.close()
+
+
+async def _cut_all() -> None:
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=LAST_WAIT)
 
 
 def _claim_table(claims: tuple[Claim, ...]) -> Table:

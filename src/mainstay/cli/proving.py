@@ -98,6 +98,8 @@ class PlainView:
 
     def done(self, result: Result) -> None:
         _say(f"{MARKS[result.verdict]} {result.verdict}  {result.claim.name}  {account(result)}")
+        for note in result.notes:
+            _say(f"  {note}")
 
     def end(self, proof: Proof, folder: Path) -> None:
         told = document(proof)
@@ -157,6 +159,8 @@ class LiveView:
             line = _line(result.verdict, result.claim.name, account(result))
             # What is printed as text loses its own wish not to be wrapped.
             self._out.print(line, no_wrap=True, overflow="ellipsis")
+            for note in result.notes:
+                self._out.print(Text(f"  {printable(note)}", style="dim"), no_wrap=True, overflow="ellipsis")
 
     def end(self, proof: Proof, folder: Path) -> None:
         told = document(proof)

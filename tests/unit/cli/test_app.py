@@ -84,3 +84,16 @@ def test_errors_are_not_read_as_markup(mainstay: Mainstay, project: Path) -> Non
 def test_the_program_and_its_verbs_are_one_table() -> None:
     names = {command.name or command.callback.__name__ for command in program.app.registered_commands}  # type: ignore[union-attr]
     assert names == set(VERBS)
+
+
+def test_a_defect_of_the_program_is_no_claim_that_does_not_hold(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(**_: object) -> None:
+        raise ZeroDivisionError("of nothing")
+
+    monkeypatch.setattr(program, "app", broken)
+    with pytest.raises(SystemExit) as left:
+        program.main()
+    assert left.value.code == 2
+    assert "ZeroDivisionError: of nothing" in capsys.readouterr().err

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -309,8 +311,31 @@ def test_a_journey_that_blocks_the_loop_is_interrupted_by_the_second_signal() ->
             ended.append("in order")
 
     with pytest.raises(KeyboardInterrupt):
-        asyncio.run(verb._interruptible(work()))
+        verb._run(verb._interruptible(work()))
     assert ended == ["in order"]
+
+
+def test_a_step_that_swallows_its_cancellation_does_not_keep_the_program(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(verb, "LAST_WAIT", 0.1)
+    over = False
+
+    async def step() -> None:
+        while not over:
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(60.0)
+
+    async def work() -> str:
+        tasks.append(asyncio.create_task(step()))
+        await asyncio.sleep(0.05)
+        return "a proof"
+
+    tasks: list[asyncio.Task[None]] = []
+    began = time.monotonic()
+    assert verb._run(work()) == "a proof"
+    assert time.monotonic() - began < 20.0
+    over = True
 
 
 def test_no_other_verb_pays_for_the_loop() -> None:

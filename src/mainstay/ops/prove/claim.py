@@ -45,6 +45,8 @@ class Claim:
     """Seconds within which everything must be ready again after the last strike."""
     tags: tuple[str, ...] = ("normal", "full")
     """In which sizes of a proof it takes part: ``quick``, ``normal``, ``full``."""
+    overload: bool = False
+    """Whether it is about a load that is too much: the peak is raised until it is, and else nothing is told."""
     source: str = FROM_TOPOLOGY
     """Where it comes from: the topology, or the file and its line."""
 
@@ -69,6 +71,8 @@ class Result:
     judgements: list[Judgement] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
     """Seconds unless the name says otherwise: ``recovery``, ``p99.steady``, ``lateness.p99`` …"""
+    notes: tuple[str, ...] = ()
+    """What else a person should know of the load: steps that waited, that were cut, that blocked."""
     not_run: str = ""
     """Why it was not run, when it was not."""
     trouble: str = ""

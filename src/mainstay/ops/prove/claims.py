@@ -14,6 +14,7 @@ from dataclasses import replace
 from mainstay.ops.prove.calibration import CLAIM
 from mainstay.ops.prove.claim import Claim, Load
 from mainstay.ops.prove.faults.fault import Strike
+from mainstay.ops.prove.judging.overload import PEAKS
 from mainstay.ops.prove.proof import Size
 from mainstay.ops.topology.values import ClaimSize, DeclaredClaim, DeclaredFault, Service, Topology
 
@@ -39,6 +40,9 @@ NOBODY_PANICS = ("figure.restarts = 0", "figure.left-ready = 0")
 
 WRITES_COME_BACK = "refused.keyed = 0"
 """A caller that repeats its keyed write, as clients do, gets through in the end."""
+
+SOON = 1.0
+"""Seconds within which a system that has been overloaded answers again."""
 
 PAUSE = 3.0
 SLOW = 300
@@ -105,10 +109,9 @@ def _again_and_again(claim: DeclaredClaim, strikes: tuple[Strike, ...]) -> tuple
     """The schedule of a claim that strikes more than once: its faults in turn, evenly spaced."""
     if claim.every is None or claim.during is None or not strikes:
         return strikes
-    turns = round(claim.during / claim.every)
     return tuple(
         replace(strike, at=strike.at + turn * claim.every)
-        for turn in range(turns)
+        for turn in range(claim.turns)
         for strike in [strikes[turn % len(strikes)]]
     )
 
@@ -128,6 +131,7 @@ def _claim(
     tags: tuple[str, ...] = NORMAL,
     load: Load | None = None,
     patience: float = 30.0,
+    overload: bool = False,
 ) -> Claim:
     return Claim(
         name,
@@ -139,6 +143,7 @@ def _claim(
         tags=tags,
         steady=3.0,
         after=3.0,
+        overload=overload,
     )
 
 
@@ -380,11 +385,12 @@ def _overload(topology: Topology) -> Iterator[Claim]:
     yield _claim(
         topology,
         "overload",
-        "After a spike of five times the load everything is as before.",
+        "After a spike that is too much for it everything is as before.",
         (),
-        ("errors@after = 0",),
-        load=Load(topology.prove.rate, "spike", 5.0),
+        ("errors@after = 0", f"p99@after <= {SOON:g} s"),
+        load=Load(topology.prove.rate, "spike", PEAKS[0]),
         tags=FULL,
+        overload=True,
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mainstay.ops.prove.history import History
+from mainstay.ops.prove.judging.periods import LOADED, periods
 
 
 def supervised(
@@ -50,24 +51,45 @@ def _is_of(event: Mapping[str, Any], services: Collection[str]) -> bool:
     return service in services and process.startswith("web.")
 
 
-def repeated_writes(history: History, logs: Path) -> dict[str, float]:
+Seen = Mapping[tuple[str, str], int]
+"""How many access lines there are of a request identifier and a path."""
+
+
+def seen(history: History, logs: Path) -> Seen:
+    """What the processes wrote of the requests of a run, in the access lines of Mainstay's own log format."""
+    known = {each.request_id for each in history.operations if each.request_id}
+    found: Counter[tuple[str, str]] = Counter()
+    for line in _access_lines(logs):
+        identifier = str(line.get("request_id", ""))
+        if identifier in known:
+            found[identifier, str(line.get("path", ""))] += 1
+    return found
+
+
+def repeated_writes(history: History, seen: Seen) -> dict[str, float]:
     """
     ``repeated.write``: how many POST and PATCH requests without a key reached a process more than once.
 
-    Known from the access lines of Mainstay's own log format; where no process wrote one
-    of a request that was sent, nothing is claimed.
+    Where no process wrote a line of a request that was sent, nothing is claimed.
     """
     sent = unkeyed(history)
-    if not sent:
-        return {}
-    seen: Counter[tuple[str, str]] = Counter()
-    for line in _access_lines(logs):
-        identifier = str(line.get("request_id", ""))
-        if identifier in sent:
-            seen[identifier, str(line.get("path", ""))] += 1
-    if not seen:
-        return {}
-    return {"repeated.write": float(sum(count > 1 for count in seen.values()))}
+    times = [count for (identifier, _), count in seen.items() if identifier in sent]
+    return {"repeated.write": float(sum(count > 1 for count in times))} if times else {}
+
+
+def arrived(history: History, seen: Seen) -> dict[str, float]:
+    """
+    ``backend.requests``: how many requests reached the processes for those of the load, calls of services included.
+
+    ``backend.untold``: how many requests of the load had no answer that names them, so that nobody
+    knows how often they arrived. Where no process wrote a line, nothing is claimed.
+    """
+    phases = periods(history)
+    load = [each for each in history.operations if phases.name(each.due) in LOADED]
+    known = {each.request_id for each in load if each.request_id}
+    times = [count for (identifier, _), count in seen.items() if identifier in known]
+    untold = sum(not each.request_id for each in load)
+    return {"backend.requests": float(sum(times)), "backend.untold": float(untold)} if times else {}
 
 
 def unkeyed(history: History) -> set[str]:

@@ -233,10 +233,11 @@ def _problem(
 
 def estimate(claims: Iterable[Claim], *, start: float = 12.0) -> float:
     """Seconds that trying them will take, roughly: nobody knows how long a recovery takes before it did."""
-    return start + sum(_length(claim) for claim in claims)
+    return start + sum(length(claim) for claim in claims)
 
 
-def _length(claim: Claim) -> float:
+def length(claim: Claim) -> float:
+    """Seconds that one try of a claim takes, roughly."""
     recovery = 4.0 if claim.strikes else 0.0
     last = max((strike.at + catalogue.duration(strike) for strike in claim.strikes), default=0.0)
     return claim.steady + last + recovery + claim.after + 2.0

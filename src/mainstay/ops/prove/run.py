@@ -21,12 +21,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from mainstay.base.errors import MainstayError
+from mainstay.base.errors import MainstayError, OperationFailed
 from mainstay.ops.prove import calibration, plan, replay, schedule, system
 from mainstay.ops.prove.claim import Claim, Result
 from mainstay.ops.prove.evidence.folder import Folder
 from mainstay.ops.prove.guard import GuardProcess
 from mainstay.ops.prove.journeys import Source
+from mainstay.ops.prove.judging import overload
 from mainstay.ops.prove.plan import Options
 from mainstay.ops.prove.progress import Progress
 from mainstay.ops.prove.proof import Proof, surroundings
@@ -113,6 +114,13 @@ class _Run:
             self.proof.seconds = time.monotonic() - began
             self.folder.write(self.proof)
             self.progress.end(self.proof, self.folder.path)
+        if self.folder.was_removed:
+            what = f"{self.folder.path} was removed while the proof ran, and with it what was seen"
+            gone = OperationFailed(
+                "prove.evidence-gone", what, "leave the folder alone until the proof has ended"
+            )
+            gone.exit_code = 2
+            raise gone
 
     async def _try_all(self, claims: Sequence[Claim]) -> None:
         with GuardProcess.start() as guard:
@@ -141,7 +149,16 @@ class _Run:
                 await self._shrink(result, proved, seed)
 
     async def _try(self, claim: Claim, proved: ProvedSystem, seed: int) -> Result:
-        """One claim with journeys of its own; whom it hits is decided by the seed alone."""
+        """One claim; where it is about a load that is too much, with higher peaks until one is."""
+        result = await self._try_once(claim, proved, seed)
+        for higher in overload.higher(claim):
+            if not result.trouble.startswith(overload.NEVER):
+                break
+            result = await self._try_once(higher, proved, seed)
+        return result
+
+    async def _try_once(self, claim: Claim, proved: ProvedSystem, seed: int) -> Result:
+        """With journeys of its own; whom it hits is decided by the seed alone."""
         if claim.source == calibration.CLAIM.source:
             self.progress.phase("steady", claim.steady + claim.after + calibration.STALL)
             with self.folder.open_history(claim) as stream:
@@ -159,13 +176,16 @@ class _Run:
         path = self.folder.claim(result.claim) / "replay.json"
         rules = rules_of(result.claim, await self.journeys.fresh(proved.url))
         rules = tuple(applicable(result.claim, rules, result.history))
+        broken = _broken(result)
 
         async def fails(claim: Claim) -> bool | None:
-            smaller = replace(claim, name=f"{result.claim.name}-shrunk")
-            verdict = (await self._try(smaller, proved, seed)).verdict
-            return {Verdict.FAIL: True, Verdict.PASS: False}.get(verdict)
+            """As the whole did: another rule that fails is another failure."""
+            tried = await self._try(replace(claim, name=f"{result.claim.name}-shrunk"), proved, seed)
+            if tried.verdict is Verdict.FAIL:
+                return not broken.isdisjoint(_broken(tried))
+            return False if tried.verdict is Verdict.PASS else None
 
-        found = await shrink(result.claim, fails, seconds=limit)
+        found = await shrink(result.claim, fails, seconds=limit, length=plan.length)
         kept = replace(found.claim, name=result.claim.name, holds=rules)
         note = "; ".join(found.steps) or "nothing could be left out"
         content = replay.to_json(replay.Replay(kept, seed, note))
@@ -173,3 +193,8 @@ class _Run:
             path.write_text(json.dumps(content, indent=2) + "\n")
         except OSError as error:
             self.folder.troubles.append(f"{path} was not written: {error.strerror or error}")
+
+
+def _broken(result: Result) -> set[str]:
+    """The rules of a run that failed."""
+    return {each.rule for each in result.judgements if each.verdict is Verdict.FAIL}

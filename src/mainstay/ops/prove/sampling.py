@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
+from mainstay.ops.prove.faults.targets import PROXIES
 from mainstay.ops.prove.judging.growth import Sample
 from mainstay.ops.prove.system import ProvedSystem
+from mainstay.ops.supervise import proc
 
 EVERY = 2.0
-"""Seconds between two looks; each costs about a tenth of a millisecond a process."""
+"""Seconds between two looks."""
+
+MOST_BUSY = 0.02
+"""The share of its time that looking may take: a system of many processes is looked at less often."""
 
 
 class Sampler:
@@ -25,27 +31,53 @@ class Sampler:
         """Look again and again; what has just died is left out."""
         while True:
             rows = await self._system.processes()
-            self.samples += await asyncio.to_thread(look, rows, time.monotonic())
-            await asyncio.sleep(EVERY)
+            began = time.monotonic()
+            self.samples += await asyncio.to_thread(look, rows, began)
+            await asyncio.sleep(max(EVERY, (time.monotonic() - began) / MOST_BUSY))
 
 
 def look(rows: list[dict[str, object]], moment: float) -> list[Sample]:
-    """One sample of each process that is there."""
-    found = (_sample(str(row["name"]), row.get("pid"), moment) for row in rows)
-    return [sample for sample in found if sample is not None]
+    """One sample of each process that is there, with everything below it; none of the twin's own fault proxies."""
+    named = {str(row["name"]): row.get("pid") for row in rows if row.get("kind") != PROXIES}
+    heads = {name: pid for name, pid in named.items() if isinstance(pid, int)}
+    found = families(heads.values())
+    samples = (_sample(name, pid, found[pid], moment) for name, pid in heads.items())
+    return [sample for sample in samples if sample is not None]
 
 
-def _sample(name: str, pid: object, moment: float) -> Sample | None:
-    if not isinstance(pid, int):
+def _sample(name: str, pid: int, members: set[int], moment: float) -> Sample | None:
+    own = _held(pid)
+    if own is None:
         return None
+    held = [own, *(each for member in members - {pid} if (each := _held(member)) is not None)]
+    memory, descriptors, connections = (sum(each) for each in zip(*held, strict=True))
+    return Sample(moment, name, memory, descriptors, connections, pid)
+
+
+def families(heads: Iterable[int]) -> dict[int, set[int]]:
+    """Each of these processes with everything below it, in one look at the table of processes."""
+    parents = {pid: proc.parent(pid) for pid in proc.pids()}
+    found: dict[int, set[int]] = {pid: set() for pid in heads}
+    for pid in parents:
+        above: int | None = pid
+        while above and above not in found:
+            above = parents.get(above)
+        if above:
+            found[above].add(pid)
+    return found
+
+
+def _held(pid: int) -> tuple[float, float, float] | None:
+    """Memory, descriptors and connections of one process."""
     place = Path("/proc", str(pid))
     try:
-        resident = int(place.joinpath("statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        fields = place.joinpath("statm").read_text().split()
         targets = [_target(link) for link in place.joinpath("fd").iterdir()]
+        own = (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, IndexError, ValueError):
         return None
     sockets = sum(target.startswith("socket:") for target in targets)
-    return Sample(moment, name, float(resident), float(len(targets)), float(sockets))
+    return float(own), float(len(targets)), float(sockets)
 
 
 def _target(link: Path) -> str:

@@ -20,6 +20,9 @@ from mainstay.ops.prove.faults.fault import Strike
 
 T = TypeVar("T")
 
+Length = Callable[[Claim], float]
+"""Seconds that a try of a claim takes."""
+
 Fails = Callable[[Claim], Awaitable[bool | None]]
 """Whether a claim fails when it is tried; ``None`` when it could not be told."""
 
@@ -59,23 +62,25 @@ async def shrink(
     *,
     tries: int = 30,
     seconds: float = 300.0,
+    length: Length = lambda claim: 0.0,
     clock: Callable[[], float] = time.monotonic,
 ) -> Shrunk:
     """
     The fewest strikes, then the shortest time and the lightest load, with which a claim still fails.
 
     ``claim`` must have failed already; it is not tried again. No run is begun when its budget of
-    ``tries`` or ``seconds`` is spent, but one under way is waited for. What is left has as few strikes as
-    can be reached by taking away any one of them, if ``complete``.
+    ``tries`` or ``seconds`` is spent, nor one of a ``length`` that what is left of them cannot hold; one under
+    way is waited for. What is left has as few strikes as can be reached by taking away any one of them, if
+    ``complete``.
     """
-    attempt = _Attempts(claim, fails, tries, clock() + seconds, clock)
+    attempt = _Attempts(claim, fails, tries, clock() + seconds, clock, length)
     began = clock()
     try:
         await _fewer(attempt)
         await _earlier(attempt)
         await _shorter(attempt)
         await _less_around(attempt)
-        complete = True
+        complete = not attempt.skipped
     except _Spent:
         complete = False
     return Shrunk(attempt.best, attempt.made, clock() - began, complete, tuple(attempt.steps))
@@ -94,7 +99,9 @@ class _Attempts:
     most: int
     until: float
     clock: Callable[[], float]
+    length: Length
     made: int = 0
+    skipped: int = 0
     steps: list[str] = field(default_factory=list)
 
     async def take(self, claim: Claim, what: str) -> bool:
@@ -103,6 +110,9 @@ class _Attempts:
             return False
         if self.made >= self.most or self.clock() >= self.until:
             raise _Spent
+        if self.clock() + self.length(claim) > self.until:
+            self.skipped += 1
+            return False
         self.made += 1
         if await self.fails(claim) is not True:
             return False

@@ -137,8 +137,9 @@ class Supervised:
         services = {service.name for service in self._twin.topology.services}
         clock = wall_clock_offset()
         began, ended = (clock + moment for moment in (history.began, time.monotonic()))
-        repeated = await asyncio.to_thread(inside.repeated_writes, history, self._twin.folder / "logs")
-        return {**inside.supervised(await self.events(), services, began, ended), **repeated}
+        seen = await asyncio.to_thread(inside.seen, history, self._twin.folder / "logs")
+        told = inside.supervised(await self.events(), services, began, ended)
+        return {**told, **inside.repeated_writes(history, seen), **inside.arrived(history, seen)}
 
 
 class Somewhere:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+import traceback
 from collections.abc import AsyncIterator, Awaitable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import IO
 
 from mainstay.base.errors import MainstayError, OperationFailed
@@ -14,14 +16,17 @@ from mainstay.ops.prove.claim import FROM_TOPOLOGY, Bite, Claim, Result
 from mainstay.ops.prove.claims import NEVER_TWICE
 from mainstay.ops.prove.faults import catalogue, schedule
 from mainstay.ops.prove.faults.fault import NotPossible, Strike
-from mainstay.ops.prove.history import History, Kind, Phase
+from mainstay.ops.prove.history import History, Kind, Operation, Outcome, Phase
 from mainstay.ops.prove.inside import unkeyed
 from mainstay.ops.prove.judging.judge import judge
+from mainstay.ops.prove.judging.overload import too_much, untried
+from mainstay.ops.prove.judging.periods import LOADED, periods
 from mainstay.ops.prove.judging.rules import parse
 from mainstay.ops.prove.judging.vocabulary import KINDS, Rule, Unit
 from mainstay.ops.prove.loading.journey import Journey
 from mainstay.ops.prove.loading.load import Generator
 from mainstay.ops.prove.loading.summary import STOOD_STILL, Summary
+from mainstay.ops.prove.loading.watchdog import Stuck, Watchdog
 from mainstay.ops.prove.progress import Progress
 from mainstay.ops.prove.sampling import Sampler
 from mainstay.ops.prove.system import ProvedSystem, SystemGone
@@ -54,6 +59,8 @@ class Trial:
         self.history = History(stream=stream)
         self.result = Result(claim, self.history)
         self.rules = rules_of(claim, journeys)
+        self._journeys = journeys
+        self._is_stuck = False
         self._generator = Generator(journeys, claim.load, system.url, self.history, seed=seed)
         self._sampler = Sampler(system)
         self._readiness: Judgement | None = None
@@ -67,22 +74,49 @@ class Trial:
             SystemGone: There is nothing left to try it on.
         """
         try:
-            await self._prepare()
-            async with self._watched():
-                await self._load()
-            await self._phase("final", self._generator.final(), 30.0)
-            self.result.figures |= await self.system.inside(self.history)
+            await self._try()
         except SystemGone:
             raise
         except NotPossible as lacking:
             self.result.not_run = str(lacking)
         except MainstayError as error:
             self.result.trouble = str(error)
+        except Exception as error:
+            self.result.trouble = _unforeseen("it came to an end", error)
         finally:
-            await self._generator.close()
+            with Watchdog(self._journeys):
+                await self._generator.close()
         self.system.check_there()
-        self._judge()
+        if self._is_stuck:
+            # What failed meanwhile may be the journey's own doing.
+            return self.result
+        try:
+            self._judge()
+        except Exception as error:
+            self.result.not_run = ""
+            self.result.trouble = _unforeseen("it could not be judged", error)
         return self.result
+
+    async def _try(self) -> None:
+        """All that has to do with journeys; one that holds the loop for good is interrupted."""
+        task = asyncio.current_task()
+        watchdog = Watchdog(self._journeys)
+        try:
+            with watchdog:
+                await self._prepare()
+                async with self._watched():
+                    await self._load()
+                await self._phase("final", self._generator.final(), 30.0)
+        except (Stuck, asyncio.CancelledError):
+            if not watchdog.stuck:
+                raise
+            if task is not None:
+                task.uncancel()
+        if watchdog.stuck:
+            self._is_stuck = True
+            self.result.trouble = watchdog.stuck
+            return
+        self.result.figures |= await self.system.inside(self.history)
 
     # --- before ------------------------------------------------------------------------------
 
@@ -118,6 +152,8 @@ class Trial:
                 await asyncio.sleep(self._length())
         finally:
             self._generator.calm()
+        if not self.claim.strikes:
+            await self._generator.settled(self.claim.patience)
         await self._until_ready_again()
 
     async def _strikes(self) -> list[Bite]:
@@ -195,6 +231,7 @@ class Trial:
             return
         summary = self._generator.summary()
         self.result.figures |= summary.figures
+        self.result.notes = summary.notes
         rules = applicable(self.claim, self.rules, self.history)
         idle = [rule for rule in self.rules if rule not in rules]
         if idle and self.history.operations:
@@ -206,16 +243,33 @@ class Trial:
         if self._readiness is not None:
             self.result.judgements.append(self._readiness)
         if not self.result.trouble:
-            self.result.trouble = untold(summary)
-        if self.result.verdict is not Verdict.FAIL:
-            self.result.not_run = unmet(self.result)
+            self.result.trouble = untold(summary) or unseen(self.result) or untried(self.result)
+        if self.claim.overload and (shown := too_much(self.result)):
+            self.result.notes += (f"{self.claim.load.peak:g} times the load was too much: {shown}",)
+        self.result.not_run = unmet(self.result) or unasked(self.result, rules)
+
+
+def _unforeseen(what: str, error: Exception) -> str:
+    """A defect of the prover, or something that no journey may do: the claim is unknown, and where it was is told."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(last.filename).name}, line {last.lineno}"
+    return f"{what}: {type(error).__name__}: {error} ({place})"
 
 
 def untold(summary: Summary) -> str:
     """Why nothing at all can be said: a journey raised, or the load was not the one that was asked for."""
     lost = [summary.bottleneck] if summary.is_late and summary.late_p99 > NOT_THE_LOAD else []
     stood_still = [summary.bottleneck] if summary.stall_worst > STOOD_STILL else []
-    return "; ".join([*map(str, summary.raised), *(lost or stood_still)])
+    missing = [f"{summary.never_begun} steps that were due never began"] if summary.never_begun else []
+    return "; ".join([*map(str, summary.raised), *(lost or stood_still), *missing])
+
+
+def unseen(result: Result) -> str:
+    """Why a claim that came by itself shows nothing: no request ended well, or none was made."""
+    loaded = _loaded(result.history)
+    if result.claim.source != FROM_TOPOLOGY or any(each.outcome is Outcome.OK for each in loaded):
+        return ""
+    return "no request of any journey ended well" if loaded else "no journey made a request"
 
 
 def unmet(result: Result) -> str:
@@ -225,9 +279,23 @@ def unmet(result: Result) -> str:
     It is made without knowing what the journeys do. Who wrote a claim is told *unknown* instead.
     """
     idle = [bite.evidence.what for bite in result.bites if bite.evidence.idle]
-    if not idle or len(idle) < len(result.bites) or result.claim.source != FROM_TOPOLOGY:
+    if not idle or len(idle) < len(result.bites) or not _is_untroubled(result):
         return ""
     return f"the load never met the fault: {idle[0]}"
+
+
+def unasked(result: Result, rules: Sequence[str]) -> str:
+    """Why a claim that came by itself says nothing here: none of its own rules is about what the journeys do."""
+    own = result.claim.holds
+    if not own or not set(own).isdisjoint(rules) or not _is_untroubled(result):
+        return ""
+    return f"no journey does what it is about: {', '.join(own)}"
+
+
+def _is_untroubled(result: Result) -> bool:
+    """Whether *not run* hides nothing: a failure, trouble and what could not be told are said first."""
+    open_ = any(each.verdict in (Verdict.FAIL, Verdict.UNKNOWN) for each in result.judgements)
+    return result.claim.source == FROM_TOPOLOGY and not result.trouble and not open_
 
 
 def fair(judgement: Judgement, summary: Summary) -> Judgement:
@@ -262,8 +330,14 @@ def applicable(claim: Claim, texts: Sequence[str], history: History) -> list[str
     """
     if claim.source != FROM_TOPOLOGY:
         return list(texts)
-    kinds = {operation.kind for operation in history.operations}
+    kinds = {operation.kind for operation in _loaded(history)}
     return [text for text in texts if text not in claim.holds or _looks_at(parse(text), kinds, history)]
+
+
+def _loaded(history: History) -> list[Operation]:
+    """What the journeys did under load, without how they prepared it and read back."""
+    phases = periods(history)
+    return [each for each in history.operations if phases.name(each.due) in LOADED]
 
 
 def _looks_at(rule: Rule, kinds: set[Kind], history: History) -> bool:

@@ -151,9 +151,15 @@ def _again_and_again(case: Case, path: str, claim: DeclaredClaim) -> None:
         case.report("prove-every", f"{path}.{there}", f"`{missing}` beside it", f"`{there}` alone")
     elif not claim.faults:
         case.report("prove-every", f"{path}.every", "faults that strike so often", "a claim without faults")
-    elif not 1 <= round(during / every) <= STRIKES_MAX:
+    elif during < every or claim.turns > STRIKES_MAX:
         expected = f"`during` between one and {STRIKES_MAX:,} times `every`"
         found = f"{duration_text(during)} and {duration_text(every)}"
+        case.report("prove-every", f"{path}.during", expected, found, rests_on=[f"{path}.every"])
+    elif claim.turns < len(claim.faults):
+        expected = (
+            f"time for each of {len(claim.faults)} faults: `during` of {len(claim.faults)} times `every`"
+        )
+        found = f"{duration_text(during)}, in which {claim.turns} would strike"
         case.report("prove-every", f"{path}.during", expected, found, rests_on=[f"{path}.every"])
 
 

@@ -8,6 +8,7 @@ sizes are bytes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -202,6 +203,14 @@ class DeclaredClaim:
     every: float | None = None
     during: float | None = None
     size: ClaimSize = "quick"
+
+    @property
+    def turns(self) -> int:
+        """How many times it strikes: at 0, and every so many seconds as long as they lie within ``during``."""
+        if self.every is None or self.during is None:
+            return len(self.faults)
+        # Rounded first: 0.3 s is three times 0.1 s, though not in binary fractions.
+        return math.ceil(round(self.during / self.every, 6))
 
 
 @dataclass(frozen=True, slots=True)

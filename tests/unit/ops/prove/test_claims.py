@@ -14,6 +14,8 @@ from mainstay.ops.prove.claim import FROM_TOPOLOGY, Claim
 from mainstay.ops.prove.claims import by_itself, claims, known_names
 from mainstay.ops.prove.faults import catalogue
 from mainstay.ops.prove.judging import rules
+from mainstay.ops.prove.judging.measures import SHARES, needed
+from mainstay.ops.prove.judging.vocabulary import Unit
 from mainstay.ops.prove.plan import Options, chosen
 from mainstay.ops.prove.proof import Size
 from mainstay.ops.topology import understand
@@ -214,8 +216,31 @@ def test_a_claim_may_strike_again_and_again(declare: Declare) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("every", "during", "turns"),
+    [("10s", "20s", 2), ("10s", "25s", 3), ("10s", "35s", 4), ("10s", "20.1s", 3), ("0.7s", "4.9s", 7)],
+)
+def test_it_strikes_as_long_as_it_may(declare: Declare, every: str, during: str, turns: int) -> None:
+    """At 0, and so many seconds later: half a turn is one, whether the number before it is odd or even."""
+    text = SOAK.replace('"10s"', f'"{every}"').replace('"50s"', f'"{during}"')
+    claim = next(each for each in claims(declare(text), size=None) if each.name == "soak")
+    assert len(claim.strikes) == turns
+
+
 def test_a_claim_of_no_size_is_tried_only_by_name(declare: Declare) -> None:
     topology = declare(SOAK)
     assert all("soak" not in names(topology, size) for size in ("quick", "normal", "full"))
     assert [claim.name for claim in chosen(topology, Options(only=("soak",)))[0]] == ["soak"]
     assert "soak" not in [claim.name for claim in chosen(topology, Options(size="full"))[0]]
+
+
+@pytest.mark.parametrize("text", [PLAIN, BOXOFFICE])
+def test_no_claim_that_comes_by_itself_lacks_what_it_would_be_compared_with(
+    declare: Declare, text: str
+) -> None:
+    """Three seconds of calm load are no yardstick for a p99, so it would be unknown for ever."""
+    for claim in claims(declare(text), size=None):
+        for rule in map(rules.parse, claim.holds):
+            if rule.unit in (Unit.TIMES_STEADY, Unit.OF_STEADY) or rule.metric.startswith("added."):
+                share = SHARES.get(rule.metric.removeprefix("added."), 0.0)
+                assert claim.load.rate * claim.steady >= 2 * needed(share), (claim.name, str(rule))

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mainstay.ops.prove.inside import repeated_writes, supervised
+from mainstay.ops.prove.inside import arrived, repeated_writes, seen, supervised
 from tests.unit.ops.prove.runs import Run
 
 BEGAN = datetime(2026, 1, 1, 10, tzinfo=UTC)
@@ -103,7 +103,7 @@ ONE_WRITE = ("write", "POST /api/holds/", "a")
 def repeated(run: Run, logs: Path, **files: str) -> dict[str, float]:
     for name, text in files.items():
         (logs / f"{name.replace('_', '.')}.log").write_text(text)
-    return repeated_writes(run.history, logs)
+    return repeated_writes(run.history, seen(run.history, logs))
 
 
 def test_a_write_that_reached_two_processes_is_counted(tmp_path: Path) -> None:
@@ -136,9 +136,28 @@ def test_what_may_be_repeated_is_not_looked_at(tmp_path: Path, operation: tuple[
 
 def test_nothing_is_claimed_where_no_process_wrote_of_it(tmp_path: Path) -> None:
     assert repeated(sent(ONE_WRITE), tmp_path, web_web_1=access("z"), web_worker_1=access("a")) == {}
-    assert repeated_writes(sent(ONE_WRITE).history, tmp_path / "missing") == {}
+    assert repeated(sent(ONE_WRITE), tmp_path / "missing") == {}
 
 
 def test_a_line_that_is_torn_is_left_out(tmp_path: Path) -> None:
     torn: dict[str, Any] = {"web_web_1": access("a") + access("a")[:-9]}
     assert repeated(sent(ONE_WRITE), tmp_path, **torn) == {"repeated.write": 0.0}
+
+
+# --- how often requests arrived ------------------------------------------------------------------
+
+
+def test_requests_at_the_processes_are_those_of_the_load_with_all_that_they_caused(tmp_path: Path) -> None:
+    """Repeats of the edge and calls between services, but not what a journey asked before and after the load."""
+    run = sent(("get", "GET /", "a"), ("keyed", "POST /", "b"), ("get", "GET /", ""))
+    run.operation(32, request_id="final")
+    (tmp_path / "web.web.1.log").write_text(access("a", "/") + access("b") + access("final") + access("else"))
+    (tmp_path / "web.web.2.log").write_text(access("a", "/"))
+    (tmp_path / "pay.web.1.log").write_text(access("b", "/charges/"))
+    found = arrived(run.history, seen(run.history, tmp_path))
+    assert found == {"backend.requests": 4.0, "backend.untold": 1.0}
+
+
+def test_without_access_lines_nobody_counted(tmp_path: Path) -> None:
+    run = sent(("get", "GET /", "a"))
+    assert arrived(run.history, seen(run.history, tmp_path)) == {}

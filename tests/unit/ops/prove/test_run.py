@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import shutil
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,11 +14,12 @@ from typing import Any
 import pytest
 
 from mainstay.base.errors import InvalidInput, OperationFailed
-from mainstay.ops.prove import plan, replay, run, system
+from mainstay.ops.prove import plan, replay, run, system, trial
 from mainstay.ops.prove.claim import Bite, Claim, Load, Result
 from mainstay.ops.prove.evidence.folder import Folder
 from mainstay.ops.prove.faults import schedule
 from mainstay.ops.prove.faults.fault import Evidence, Strike
+from mainstay.ops.prove.judging import overload
 from mainstay.ops.prove.plan import Options
 from mainstay.ops.prove.proof import Proof
 from mainstay.ops.prove.run import prove
@@ -168,6 +170,54 @@ async def test_what_failed_at_its_second_try_is_saved_with_the_seed_of_that_try(
     assert json.loads((folder.path / "claims" / "struck.2" / "replay.json").read_text())["seed"] == 8
 
 
+# --- overload ---------------------------------------------------------------------------------------
+
+HEAVY = replace(FIRST, name="heavy", load=Load(5.0, "spike", 5.0), steady=0.5, overload=True)
+
+
+@pytest.mark.parametrize(
+    ("too_much", "tried", "verdict"), [(5, [5], "pass"), (20, [5, 10, 20], "pass"), (99, [5, 10, 20], "unknown")]
+)  # fmt: skip
+async def test_a_load_that_is_not_too_much_is_raised_until_it_is(
+    topology: Topology,
+    proved: FakeSystem,
+    claimed: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    too_much: float,
+    tried: list[float],
+    verdict: str,
+) -> None:
+    """What never was too much shows nothing of overload, and does not pass."""
+    seen: list[float] = []
+
+    class Heavy(run.Trial):
+        async def run(self) -> Result:
+            seen.append(self.claim.load.peak)
+            result = await super().run()
+            if self.claim.load.peak < too_much:
+                assert result.trouble.startswith("the load was never too much")
+            return result
+
+    def waits(result: Result) -> str:
+        return "it waited" if result.claim.load.peak >= too_much else ""
+
+    monkeypatch.setattr(run, "Trial", Heavy)
+    monkeypatch.setattr(overload, "too_much", waits)
+    monkeypatch.setattr(trial, "too_much", waits)
+    claimed(HEAVY)
+    proof, _, _ = await proof_of(topology)
+    assert seen == tried
+    assert str(proof.results[0].verdict) == verdict
+    noted = (f"{tried[-1]} times the load was too much: it waited",)
+    assert proof.results[0].notes[-1:] == (noted if verdict == "pass" else ())
+
+
+def test_no_peak_is_tried_that_the_generator_cannot_send() -> None:
+    claim = replace(HEAVY, load=Load(150.0, "spike", 5.0))
+    assert [each.load.peak for each in overload.higher(claim)] == [10]
+    assert list(overload.higher(FIRST)) == []
+
+
 # --- shrinking --------------------------------------------------------------------------------------
 
 
@@ -217,6 +267,45 @@ async def test_rules_that_have_nothing_to_look_at_are_not_saved(
     _, folder, _ = await proof_of(topology)
     saved = json.loads((folder.path / "claims" / "struck" / "replay.json").read_text())
     assert saved["holds"] == ["errors.get = 0"]
+
+
+@pytest.mark.usefixtures("at_once")
+async def test_what_fails_otherwise_than_the_whole_is_another_failure(
+    topology: Topology,
+    proved: FakeSystem,
+    claimed: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Without its strikes the claim breaks another rule; the schedule that is saved must show the first."""
+    tried = run._Run._try
+
+    async def breaking(self: Any, claim: Claim, *given: Any) -> Any:
+        result = await tried(self, claim, *given)
+        rule = "first = 0" if len(claim.strikes) == 2 else "other = 0"
+        result.judgements = [Judgement(rule, Verdict.FAIL, "1")]
+        return result
+
+    monkeypatch.setattr(run._Run, "_try", breaking)
+    claimed(STRUCK)
+    _, folder, _ = await proof_of(topology)
+    saved = json.loads((folder.path / "claims" / "struck" / "replay.json").read_text())
+    assert len(saved["strikes"]) == 2
+
+
+async def test_evidence_that_somebody_removed_meanwhile_is_told(
+    topology: Topology, proved: FakeSystem, claimed: Callable[..., None]
+) -> None:
+    """Nothing can be shown, so it could not be told: also of a claim that held."""
+
+    class Removing(Story):
+        def done(self, result: Any) -> None:
+            (place,) = (topology.folder / ".mainstay" / "proofs").glob("*Z-*")
+            shutil.rmtree(place)
+
+    claimed(FIRST)
+    with pytest.raises(OperationFailed, match="was removed while the proof ran") as told:
+        await proof_of(topology, Removing())
+    assert told.value.exit_code == 2
 
 
 # --- whatever ends it ---------------------------------------------------------------------------------

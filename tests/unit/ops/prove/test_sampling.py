@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,29 @@ def test_a_process_is_seen_with_its_memory_files_and_sockets(tmp_path: Path) -> 
     assert before.memory > 10_000_000
     assert after.descriptors - before.descriptors == 3
     assert after.connections - before.connections == 2
+
+
+def test_what_runs_below_a_process_is_counted_with_it() -> None:
+    """A leak of a worker behind its parent, or of a database session, is one of that process."""
+    code = "held = bytearray(50_000_000); import socket; s = socket.socket(); print(1, flush=True); input()"
+    (before,) = look([mine()], 1.0)
+    child = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+        assert child.stdout is not None
+        child.stdout.readline()
+        (after,) = look([mine()], 2.0)
+        both = look([mine(), {"name": "web.web.2", "pid": child.pid}], 3.0)
+    finally:
+        child.communicate(b"\n")
+    assert after.memory - before.memory > 45_000_000
+    assert after.connections - before.connections == 1
+    assert (after.pid, before.pid) == (os.getpid(), os.getpid())
+    assert {sample.process for sample in both} == {"web.web.1", "web.web.2"}
+    assert next(sample.memory for sample in both if sample.pid == os.getpid()) < after.memory - 45_000_000
+
+
+def test_the_proxies_of_the_twin_are_no_part_of_what_grows() -> None:
+    assert look([{**mine("links.1"), "kind": "links"}], 1.0) == []
 
 
 @pytest.mark.parametrize("pid", [None, 0, 2**22 + 1, "12", True])

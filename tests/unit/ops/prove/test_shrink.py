@@ -148,3 +148,17 @@ async def test_what_was_done_is_plain_values() -> None:
     told = found.as_json()
     assert (told["tries"], told["complete"]) == (2, False)
     assert told["steps"] == list(found.steps)
+
+
+async def test_a_try_that_would_take_longer_than_what_is_left_is_skipped() -> None:
+    """One try of a soak would take many times the budget; a shorter one may still fit."""
+    trials = Trials(lambda tried: True)
+    found = await shrink(
+        claim(KILL, PAUSE), trials, seconds=50.0, length=lambda tried: 100.0 * len(tried.strikes) + 10.0
+    )
+    assert {len(tried.strikes) for tried in trials.seen} == {0}
+    trials = Trials(lambda tried: bool(tried.strikes))
+    found = await shrink(
+        claim(KILL, PAUSE), trials, seconds=50.0, length=lambda tried: 100.0 * len(tried.strikes) + 10.0
+    )
+    assert (found.claim.strikes, found.complete) == ((KILL, PAUSE), False)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from mainstay.base.errors import OperationFailed
+from mainstay.base.errors import InvalidInput, OperationFailed
 from mainstay.ops.prove import trial
 from mainstay.ops.prove.claim import FROM_TOPOLOGY, Bite, Claim, Load, Result
 from mainstay.ops.prove.faults import schedule
@@ -20,6 +20,7 @@ from mainstay.ops.prove.history import read
 from mainstay.ops.prove.loading.client import Client
 from mainstay.ops.prove.loading.journey import Journey
 from mainstay.ops.prove.loading.summary import Raised, Summary
+from mainstay.ops.prove.loading.watchdog import Watchdog
 from mainstay.ops.prove.system import SystemGone
 from mainstay.ops.prove.trial import Trial, applicable, fair, rules_of, untold
 from mainstay.ops.prove.verdict import Judgement, Verdict
@@ -213,6 +214,80 @@ async def test_a_fault_that_the_load_never_met_says_nothing_and_hides_nothing(
     assert (verdict is Verdict.NOT_RUN) == ("nobody came that way" in result.not_run)
 
 
+@pytest.mark.parametrize("raises", [True, False])
+async def test_a_fault_that_was_not_met_hides_no_trouble(
+    system: FakeSystem, strike: Callable[[Strikes], None], raises: bool
+) -> None:
+    """*Not run* takes nothing away from a proof, so it is never said of what could not be told."""
+
+    async def unmet(given: Sequence[Strike]) -> list[Bite]:
+        now = time.monotonic()
+        return [Bite(each, now, now, Evidence(False, "nobody came that way", idle=True)) for each in given]
+
+    strike(unmet)
+    journey = Raising("step") if raises else Ask(("lost.orders = 0",))
+    result = await tried(replace(STRUCK, source=FROM_TOPOLOGY), system, journey).run()
+    assert result.verdict is Verdict.UNKNOWN
+    assert not result.not_run
+
+
+class Nothing(Journey):
+    async def step(self, client: Client, number: int) -> None:
+        pass
+
+
+class Post(Journey):
+    """Writes without a key; reads only before and after the load."""
+
+    async def set_up(self, client: Client) -> None:
+        await client.get("/")
+
+    async def step(self, client: Client, number: int) -> None:
+        await client.post("/")
+
+    async def final(self, client: Client) -> None:
+        await client.get("/")
+
+
+@pytest.mark.parametrize(
+    ("journey", "holds", "status", "verdict", "words"),
+    [
+        (Nothing, ("errors.get = 0",), 200, Verdict.UNKNOWN, "no journey made a request"),
+        (Nothing, ("figure.restarts = 0",), 200, Verdict.UNKNOWN, "no journey made a request"),
+        (Post, ("errors.get = 0", "refused.keyed = 0"), 200, Verdict.NOT_RUN, "no journey does what it is about"),
+        (Post, ("errors.get = 0",), 500, Verdict.UNKNOWN, "no request of any journey ended well"),
+        (Post, ("worst <= 2 s",), 500, Verdict.UNKNOWN, "no request of any journey ended well"),
+        (Post, ("worst <= 2 s", "errors.get = 0"), 200, Verdict.PASS, ""),
+        (Post, ("figure.restarts = 0", "errors.get = 0"), 200, Verdict.PASS, ""),
+    ],
+)  # fmt: skip
+async def test_a_claim_that_came_by_itself_does_not_pass_on_nothing(
+    system: FakeSystem,
+    strike: Callable[[Strikes], None],
+    journey: type[Journey],
+    holds: tuple[str, ...],
+    status: int,
+    verdict: Verdict,
+    words: str,
+) -> None:
+    """It is made without knowing what the journeys do, so there may be nothing that it looks at."""
+    strike(bite)
+    system.status, system.figures = status, {"restarts": 0.0}
+    claim = replace(STRUCK, source=FROM_TOPOLOGY, holds=holds)
+    result = await tried(claim, system, journey()).run()
+    assert result.verdict is verdict
+    assert words in (result.not_run or result.trouble)
+
+
+async def test_a_claim_without_its_rules_still_fails_with_those_of_a_journey(
+    system: FakeSystem, strike: Callable[[Strikes], None]
+) -> None:
+    strike(bite)
+    system.missing = {"after the faults": "web.web.1: starting"}
+    result = await tried(replace(STRUCK, source=FROM_TOPOLOGY), system, Post()).run()
+    assert result.verdict is Verdict.FAIL
+
+
 async def test_a_fault_without_the_means_is_a_claim_that_is_not_run(
     system: FakeSystem, strike: Callable[[Strikes], None]
 ) -> None:
@@ -333,6 +408,190 @@ async def test_being_cut_off_waits_for_no_step_that_is_still_under_way(system: F
         await running
     assert time.monotonic() - began < 5.0
     assert journey.used[-1] == "closed"
+
+
+@pytest.mark.parametrize("where", ["set_up", "step", "final"])
+async def test_a_journey_that_stops_the_loop_for_good_is_cut_and_what_was_injected_is_undone(
+    system: FakeSystem, strike: Callable[[Strikes], None], monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    undone: list[str] = []
+
+    async def lasting(given: Sequence[Strike]) -> list[Bite]:
+        try:
+            return await bite(given, lasts=1.0)
+        finally:
+            undone.append("undone")
+
+    class Spinning(Raising):
+        async def spin(self, place: str, number: int = 99) -> None:
+            while place == where and number > 30:
+                pass
+
+        async def set_up(self, client: Client) -> None:
+            await self.spin("set_up")
+
+        async def step(self, client: Client, number: int) -> None:
+            await client.get("/")
+            await self.spin("step", number)
+
+        async def final(self, client: Client) -> None:
+            await self.spin("final")
+
+    strike(lasting)
+    monkeypatch.setattr(trial, "Watchdog", lambda journeys: Watchdog(journeys, 1.0))
+    journey = Spinning("")
+    result = await tried(replace(STRUCK, steady=0.1), system, journey).run()
+    assert result.verdict is Verdict.UNKNOWN
+    assert result.trouble.startswith("journey 'spinning' (test_trial.py, line ")
+    assert undone == ([] if where == "set_up" else ["undone"])
+    assert journey.used[-1] == "closed"
+    assert result.judgements == []
+    current = asyncio.current_task()
+    assert current is not None
+    assert not current.cancelling()
+
+
+async def test_a_journey_that_never_closes_keeps_no_other_from_it(
+    system: FakeSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Lasting(Ask):
+        def close(self) -> None:
+            time.sleep(60.0)
+
+    monkeypatch.setattr(trial, "Watchdog", lambda journeys: Watchdog(journeys, 1.0))
+    last = Ask()
+    result = await tried(CALM, system, Lasting(), last).run()
+    assert result.verdict is Verdict.UNKNOWN
+    assert "the close of journey 'lasting' raised once" in result.trouble
+    assert last.used[-1] == "closed"
+
+
+# --- journeys that lie -------------------------------------------------------------------------------
+
+
+class Lying(Ask):
+    """Does one thing that no journey may do."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__()
+        self.what = what
+
+    def lies(self, client: Client) -> None:
+        match self.what:
+            case "total":
+                client.total("bank", "120.00")  # type: ignore[arg-type]
+            case "not a number":
+                client.total("bank", float("nan"))
+            case "version":
+                client.wrote("page", 1, "v1")  # type: ignore[arg-type]
+            case "endless":
+                client.read("page", 1, float("inf"))
+            case "set":
+                client.observed(["a"], 1)  # type: ignore[arg-type]
+            case "session":
+                client.read("page", 1, 1, session=["a"])  # type: ignore[arg-type]
+            case "cancelled":
+                raise asyncio.CancelledError("by myself")
+
+    async def step(self, client: Client, number: int) -> None:
+        await super().step(client, number)
+        if self.what == "name":
+            await client.get("/", name=5)  # type: ignore[arg-type]
+        self.lies(client)
+
+    def close(self) -> None:
+        super().close()
+        if self.what == "close":
+            raise RuntimeError("closed")
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("total", "what is total is a number, not '120.00'"),
+        ("not a number", "what is total is a finite number, not nan"),
+        ("version", "what is wrote is a number, not 'v1'"),
+        ("endless", "what is read is a finite number, not inf"),
+        ("set", "the set of a fact is called by a text, not ['a']"),
+        ("session", "the session of a fact is called by a text, not ['a']"),
+        ("name", "an operation is called by a text, not 5"),
+        ("cancelled", "CancelledError: by myself"),
+        ("close", "the close of journey 'lying' raised once, first: RuntimeError: closed"),
+    ],
+)
+async def test_a_journey_that_lies_is_named_and_tells_nothing(
+    system: FakeSystem, what: str, words: str
+) -> None:
+    last = Ask()
+    claim = replace(CALM, holds=("errors = 0", "unbalanced = 0", "stale = 0", "lost = 0"))
+    result = await tried(claim, system, Lying(what), last).run()
+    assert result.verdict is Verdict.UNKNOWN
+    assert words in result.trouble
+    assert last.used[-1] == "closed"
+
+
+@pytest.mark.parametrize("where", ["set_up", "final"])
+async def test_a_journey_cannot_pretend_that_the_proof_was_cut_off(system: FakeSystem, where: str) -> None:
+    class Pretending(Ask):
+        async def set_up(self, client: Client) -> None:
+            await super().set_up(client)
+            if where == "set_up":
+                raise asyncio.CancelledError
+
+        async def final(self, client: Client) -> None:
+            await super().final(client)
+            if where == "final":
+                raise asyncio.CancelledError
+
+    result = await tried(CALM, system, Pretending()).run()
+    assert result.verdict is Verdict.UNKNOWN
+    assert where in result.trouble
+
+
+@pytest.mark.parametrize("at_once", [-1, "x", 1.5, True])
+def test_a_journey_says_in_whole_numbers_how_many_steps_there_may_be(
+    system: FakeSystem, at_once: Any
+) -> None:
+    journey = Ask()
+    journey.at_once = at_once
+    with pytest.raises(InvalidInput, match=r"ask\.at_once"):
+        tried(CALM, system, journey)
+
+
+@pytest.mark.parametrize("where", ["inside", "judge"])
+async def test_what_nobody_foresaw_is_trouble_of_this_claim_alone(
+    system: FakeSystem, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise ZeroDivisionError("of nothing")
+
+    if where == "judge":
+        monkeypatch.setattr(trial, "judge", broken)
+    else:
+        monkeypatch.setattr(system, "inside", broken)
+    result = await tried(CALM, system).run()
+    assert result.verdict is Verdict.UNKNOWN
+    assert "ZeroDivisionError: of nothing (test_trial.py, line " in result.trouble
+
+
+async def test_steps_that_never_began_leave_the_result_open(
+    system: FakeSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the others saw says nothing of those who were still waiting when the load ended."""
+
+    class One(Ask):
+        at_once = 1
+
+        async def step(self, client: Client, number: int) -> None:
+            await super().step(client, number)
+            await asyncio.sleep(0.4)
+
+    running = tried(CALM, system, One())
+    running._generator.step_limit = 0.2
+    result = await running.run()
+    assert result.verdict is Verdict.UNKNOWN
+    assert "steps that were due never began" in result.trouble
+    assert any("steps waited for others" in note for note in result.notes)
 
 
 # --- which rules ------------------------------------------------------------------------------------

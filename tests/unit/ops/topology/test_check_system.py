@@ -13,6 +13,7 @@ Problems = Callable[[str], list[Problem]]
 WEB = '[service.web]\nroot = "catalog"\n'
 CLAIM = WEB + '[[prove.claim]]\nname = "mine"\nholds = ["errors = 0"]\n'
 KILL = 'faults = [{ fault = "kill", target = "web.web" }]'
+TWO = 'faults = [{ fault = "kill", target = "web.web" }, { fault = "edge.reload", target = "edge" }]'
 
 
 @pytest.mark.parametrize(
@@ -44,6 +45,7 @@ KILL = 'faults = [{ fault = "kill", target = "web.web" }]'
         (CLAIM + 'every = "10s"\nduring = "10m"', "prove-every", "prove.claim[0].every"),
         (CLAIM + 'every = "10s"\nduring = "1s"\n' + KILL, "prove-every", "prove.claim[0].during"),
         (CLAIM + 'every = "0.5s"\nduring = "86400s"\n' + KILL, "prove-every", "prove.claim[0].during"),
+        (CLAIM + 'every = "10s"\nduring = "10s"\n' + TWO, "prove-every", "prove.claim[0].during"),
     ],
 )
 def test_each_mistake_is_one_problem(found: Found, text: str, problem: str, path: str) -> None:

@@ -83,6 +83,7 @@ def _claim(result: Result, proof: Proof, folder: str) -> dict[str, Any]:
         "verdict": str(result.verdict),
         "why": reason(result),
         "trouble": result.trouble,
+        "notes": list(result.notes),
         "not_run": result.not_run,
         "load": {**asdict(claim.load), "only": list(claim.load.only)},
         "holds": list(claim.holds),

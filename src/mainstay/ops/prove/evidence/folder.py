@@ -102,6 +102,8 @@ class Folder:
     removed: list[Path] = field(default_factory=list)
     """Older proofs that made room for this one."""
     troubles: list[str] = field(default_factory=list)
+    was_removed: bool = False
+    """Whether somebody removed it before its end; what `write` leaves then is no evidence."""
     _names: dict[str, str] = field(default_factory=dict, repr=False)
     _written: dict[str, Path] = field(default_factory=dict, repr=False)
     _held: int | None = field(default=None, repr=False)
@@ -172,6 +174,7 @@ class Folder:
 
     def write(self, proof: Proof) -> Written:
         """Everything that is known at the end. Never raises for a disk: what is missing is in ``troubles``."""
+        self.was_removed = not (self.path / "topology.toml").exists()
         content = document(proof, folders=self._names)
         self._save("proof.json", _json(content))
         for result, told in zip(proof.results, content["claims"], strict=True):

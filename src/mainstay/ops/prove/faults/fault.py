@@ -48,7 +48,11 @@ class Evidence:
 
 
 class NotPossible(Exception):
-    """This machine or this system lacks the means for a fault; the message says which. The verdict is *not run*."""
+    """
+    This machine or this system lacks the means for a fault; the message says which.
+
+    The verdict is *not run*, or, once an earlier strike was injected, that this one did not bite.
+    """
 
 
 class Guard(Protocol):

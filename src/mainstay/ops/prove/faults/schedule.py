@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from mainstay.ops.prove.claim import Bite
@@ -33,40 +34,64 @@ async def run(
     that ends by itself, when it had been injected: recovery counts from there. ``report`` is told
     ``begun`` and ``over`` of each strike.
 
+    A strike whose means or target are missing once another one has begun is one that did not bite:
+    what was seen by then is worth a judgement.
+
     Raises:
-        NotPossible: One of them lacks its means. Also on this and any other error, and when this
-            is cancelled, everything that was begun is undone before it is raised.
+        NotPossible: The first of them lacks its means, so nothing was done. Also on this and any other
+            error, and when this is cancelled, everything that was begun is undone before it is raised.
     """
-    began = time.monotonic()
+    schedule = _Schedule(target, make, report, time.monotonic())
     try:
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(_strike(strike, target, began, make, report)) for strike in strikes]
+            tasks = [group.create_task(schedule.carry_out(strike)) for strike in strikes]
     except BaseExceptionGroup as errors:
         raise _worst(errors) from errors
     return [task.result() for task in tasks]
 
 
-async def _strike(
-    strike: Strike, target: Target, start: float, make: Callable[[Strike, Target], Fault], report: Report
-) -> Bite:
-    await asyncio.sleep(start + strike.at - time.monotonic())
-    lasts = catalogue.duration(strike)
-    fault = make(strike, target)
-    report(strike, "begun")
-    absent = ""
-    began = ended = time.monotonic()
-    try:
+@dataclass
+class _Schedule:
+    """What the strikes of one run share."""
+
+    target: Target
+    make: Callable[[Strike, Target], Fault]
+    report: Report
+    start: float
+    begun: int = 0
+    """How many were injected, or are being."""
+
+    async def carry_out(self, strike: Strike) -> Bite:
+        await asyncio.sleep(self.start + strike.at - time.monotonic())
+        lasts = catalogue.duration(strike)
+        fault = self.make(strike, self.target)
+        self.report(strike, "begun")
+        missing = ""
+        began = ended = time.monotonic()
+        try:
+            try:
+                await self._inject(fault)
+                ended = time.monotonic()
+                await asyncio.sleep(lasts)
+            except Absent as error:
+                missing = str(error)
+            except NotPossible as error:
+                if not self.begun:
+                    raise
+                missing = str(error)
+        finally:
+            await _surely(fault.undo())
+        ended = time.monotonic() if lasts else ended
+        self.report(strike, "over")
+        return Bite(strike, began, ended, Evidence(False, missing) if missing else await fault.evidence())
+
+    async def _inject(self, fault: Fault) -> None:
+        self.begun += 1
         try:
             await fault.inject()
-            ended = time.monotonic()
-            await asyncio.sleep(lasts)
-        except Absent as error:
-            absent = str(error)
-    finally:
-        await _surely(fault.undo())
-    ended = time.monotonic() if lasts else ended
-    report(strike, "over")
-    return Bite(strike, began, ended, Evidence(False, absent) if absent else await fault.evidence())
+        except (Absent, NotPossible):
+            self.begun -= 1
+            raise
 
 
 async def _surely(work: Awaitable[None]) -> None:

@@ -89,12 +89,16 @@ def lost(facts: Sequence[Fact], reading: Reading, when: Callable[[float], str] =
     What was acknowledged and is gone.
 
     Without a complete reading an item that was not seen may be there or not, so the number of
-    the lost is anything from none to all that are missing.
+    the lost is anything from none to all that are missing. Of what was acknowledged after the last
+    look nothing is said, and where that is everything, everything is open.
     """
     findings = [membership(facts, reading, kinds) for kinds in _kinds(facts)]
-    acknowledged = max(each.acknowledged for each in findings)
-    if acknowledged == 0:
+    if not any(each.acknowledged for each in findings):
         return nothing("nothing was acknowledged")
+    acknowledged = max(each.acknowledged - each.unread for each in findings)
+    if acknowledged == 0:
+        why = f"{findings[0].unread:,} were acknowledged after the last look, and none before"
+        return doubtful(0, 0, 0, math.inf, why)
     gone = {fact.item: fact for each in findings for fact in each.lost}
     lines = (
         f"{fact.set} {fact.item}: acknowledged{_by(fact)} at {when(fact.moment)}, not there at the end"

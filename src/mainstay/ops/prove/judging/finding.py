@@ -77,6 +77,7 @@ def together(findings: Iterable[Finding], why: str) -> Finding:
         _numbers(number for part in parts for number in part.offending),
         _lines(line for part in parts for line in part.details),
         "; ".join(dict.fromkeys(part.doubt for part in parts if part.doubt)),
+        "; ".join(dict.fromkeys(part.beside for part in parts if part.beside)),
     )
 
 

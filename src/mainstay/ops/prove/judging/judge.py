@@ -97,7 +97,8 @@ def finding(rule: Rule, material: Material) -> Finding:
         value = material.figures.get(rule.scope)
         return nothing(f"there is no figure {rule.scope}") if value is None else exactly(value, 1)
     if scope is Scope.PROCESS:
-        return growth(material.samples, RESOURCES[rule.metric.removeprefix("growth.")], rule.scope)
+        resource = RESOURCES[rule.metric.removeprefix("growth.")]
+        return growth(material.samples, resource, rule.scope, rule.limit)
     return _of_operations(rule, material)
 
 
@@ -158,11 +159,12 @@ def _compared(rule: Rule, material: Material, phases: Sequence[str]) -> Finding:
         if rule.unit is Unit.PER_SECOND:
             return rate(phases)
         return measures.compared(rate, phases, truediv, "{:.1f} /s".format)
-    wait = partial(measures.latency, material, rule.scope, share=SHARES[rule.metric.removeprefix("added.")])
+    share = SHARES[rule.metric.removeprefix("added.")]
+    wait = partial(measures.latency, material, rule.scope, share=share)
     if rule.metric.startswith("added."):
-        return measures.compared(wait, phases, sub, seconds)
+        return measures.compared(wait, phases, sub, seconds, share)
     if rule.unit is Unit.TIMES_STEADY:
-        return measures.compared(wait, phases, truediv, seconds)
+        return measures.compared(wait, phases, truediv, seconds, share)
     return wait(phases)
 
 
@@ -226,4 +228,4 @@ def _latencies(material: Material) -> Iterator[tuple[str, Finding]]:
         for name, share in SHARES.items():
             yield f"{name}.{phase}", measures.latency(material, "", (phase,), share)
     wait = partial(measures.latency, material, "", share=SHARES["p99"])
-    yield "added.p99", measures.compared(wait, material.periods.disturbed(), sub, seconds)
+    yield "added.p99", measures.compared(wait, material.periods.disturbed(), sub, seconds, SHARES["p99"])

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 from mainstay.ops.prove.history import Operation, Outcome
-from mainstay.ops.prove.judging.finding import Finding, exactly, nothing
+from mainstay.ops.prove.judging.finding import Finding, doubtful, exactly, nothing
 from mainstay.ops.prove.judging.material import Blow, Material, struck
 from mainstay.ops.prove.judging.periods import LOADED, STEADY
 from mainstay.ops.prove.judging.statistics import percentile
@@ -26,7 +26,7 @@ SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999, "worst": 1.0}
 """The percentiles a rule may name."""
 
 LEAST_TO_COMPARE = 20
-"""A percentile of fewer steady operations is no yardstick."""
+"""Steady operations without which nothing is a yardstick."""
 
 NOT_OK = (Outcome.FAIL, Outcome.UNKNOWN)
 
@@ -76,16 +76,28 @@ def compared(
     phases: Sequence[str],
     combine: Callable[[float, float], float],
     text: Callable[[float], str],
+    share: float = 0.0,
 ) -> Finding:
-    """A measure of the named phases set against the same of the steady one."""
+    """A measure of the named phases set against the same of the steady one, for a percentile that of ``share``."""
     found, steady = measure(phases), measure((STEADY,))
-    if steady.of < LEAST_TO_COMPARE:
-        return nothing(f"only {steady.of} steady operations to compare with; {LEAST_TO_COMPARE} are needed")
+    least = needed(share)
+    if steady.of < least:
+        more = "a longer calm stretch (--seconds) or more load (--rate) gives them"
+        return nothing(f"only {steady.of} steady operations to compare with; {least:,} are needed: {more}")
     if not found.of or not steady.value:
         return nothing(found.doubt or "nothing ended well in the steady phase")
     value = combine(found.value, steady.value)
     beside = f"{text(found.value)} of {found.of:,}; steady: {text(steady.value)} of {steady.of:,}"
     return exactly(value, found.of, offending=found.offending, details=found.details, beside=beside)
+
+
+def needed(share: float) -> int:
+    """
+    How many steady operations a percentile needs to be a yardstick.
+
+    So many that one of them lies beyond it: the p99 of fewer than a hundred is but their worst.
+    """
+    return LEAST_TO_COMPARE if share >= 1 else max(LEAST_TO_COMPARE, math.ceil(round(1 / (1 - share), 6)))
 
 
 def goodput(material: Material, scope: str, phases: Sequence[str]) -> Finding:
@@ -135,7 +147,8 @@ def first_ok(
     Seconds from a strike until an operation that was begun after it had ended well; the worst strike's.
 
     Counts from the moment at which a strike had its full effect, or ``since`` another one of it, and only
-    attempts of the named kinds. Infinite when there were attempts and none ended well.
+    attempts of the named kinds. Infinite when there were attempts and none ended well; it may be anything
+    after a strike that nobody tried it after.
     """
     tried = [operation for operation in material.operations(scope) if operation.kind in kinds]
     tried.sort(key=lambda operation: operation.began)
@@ -155,6 +168,9 @@ def first_ok(
         for strike, (wait, best) in waits.items()
     )
     value = max(wait for wait, _ in waits.values())
+    if missed := len(material.strikes) - len(waits):
+        doubt = f"nothing was tried after {missed} of {_strikes(len(material.strikes))}"
+        return doubtful(value, len(waits), value, math.inf, doubt, details=lines)
     return exactly(value, len(waits), details=lines, beside=_strikes(len(waits)))
 
 
@@ -183,15 +199,26 @@ def attempts(material: Material, scope: str, phases: Sequence[str]) -> Finding:
 
 
 BACKEND = "backend.requests"
-"""The figure that says how many requests reached the processes while the load was on."""
+"""The figure that says how many requests reached the processes for those of the load."""
+
+UNTOLD = "backend.untold"
+"""The figure that says of how many requests of the load nobody knows how often they arrived."""
 
 
 def amplification(material: Material, scope: str, phases: Sequence[str]) -> Finding:
-    """Requests at the processes per step of a caller, where somebody counted them."""
+    """
+    Requests at the processes per step of a caller, where somebody counted them.
+
+    Those of which nobody knows may have arrived any number of times.
+    """
     steps = len(material.steps(scope, phases))
     if BACKEND not in material.figures or not steps:
         return nothing("nobody counted the requests that reached the processes")
-    return exactly(material.figures[BACKEND] / steps, steps)
+    value = material.figures[BACKEND] / steps
+    if untold := material.figures.get(UNTOLD):
+        doubt = f"of {untold:,.0f} requests without an answer nobody knows how often they arrived"
+        return doubtful(value, steps, value, math.inf, doubt)
+    return exactly(value, steps)
 
 
 def _count(material: Material, bad: Sequence[Operation], of: int) -> Finding:

@@ -113,16 +113,27 @@ def slope(points: Sequence[tuple[float, float]]) -> Slope | None:
     Kendall's tau", JASA 63 (1968), which also gives the interval. ``None`` for fewer than
     three points or when all are at one place.
     """
-    thin = _thinned(points)
+    return pooled_slope([_thinned(points)])
+
+
+def pooled_slope(series: Sequence[Sequence[tuple[float, float]]]) -> Slope | None:
+    """
+    The slope that several series have in common, wherever each of them begins: no pair spans two of them.
+
+    The seasonal slope of R. M. Hirsch, J. R. Slack and R. A. Smith, "Techniques of trend analysis for monthly
+    water quality data", Water Resources Research 18 (1982); of one series it is `slope`.
+    """
     slopes = sorted(
         (y2 - y1) / (x2 - x1)
-        for index, (x1, y1) in enumerate(thin)
-        for x2, y2 in thin[index + 1 :]
+        for points in series
+        for index, (x1, y1) in enumerate(points)
+        for x2, y2 in points[index + 1 :]
         if x2 != x1
     )
-    if len(thin) < 3 or not slopes:
+    counts = [len(points) for points in series]
+    if max(counts, default=0) < 3 or not slopes:
         return None
-    spread = _Z * math.sqrt(len(thin) * (len(thin) - 1) * (2 * len(thin) + 5) / 18)
+    spread = _Z * math.sqrt(sum(count * (count - 1) * (2 * count + 5) / 18 for count in counts))
     low = max(math.floor((len(slopes) - spread) / 2), 0)
     high = min(math.ceil((len(slopes) + spread) / 2), len(slopes) - 1)
     return Slope(median(slopes), slopes[low], slopes[high])

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import math
 import time
 import uuid
 from collections import Counter
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, TypedDict, Unpack
 
 from mainstay.base import wire
@@ -157,7 +159,13 @@ class Client:
         return self._http.base
 
     def begin(self, session: str, due: float | None = None) -> Client:
-        """The same caller for one step, whose first request is due at ``due`` where given."""
+        """
+        The same caller once more, with a session of its own.
+
+        Its first request is due at ``due``; where that is not given and this one has asked nothing yet,
+        when this one's is. So several callers who begin one step together are all due when the step was.
+        """
+        due = self._due if due is None else due
         client = Client(self._http, self._recorder, self.journey, session=session, due=due)
         client.token, client.headers = self.token, dict(self.headers)
         return client
@@ -280,11 +288,13 @@ class Client:
             headers[wire.IDEMPOTENCY_KEY] = uuid.uuid4().hex if key is True else key
         headers.update(how.get("headers", {}))
         name = how.get("name") or f"{method} {normalise(path)}"
+        if not isinstance(name, str):
+            raise TypeError(f"an operation is called by a text, not {name!r}")
         expect = how.get("expect", EXPECTED_OF_READS if method in READS else EXPECTED_OF_WRITES)
         titled = {each.title(): value for each, value in headers.items()}
         return Question(method, path, name, body, titled, expect, how.get("limit"))
 
-    # --- facts -----------------------------------------------------------------------
+    # --- facts; each raises TypeError or ValueError when it cannot be judged -------------
 
     def attempted(self, set: str, item: object) -> None:
         """``item`` is asked for; from now on it may be there. Say so before the request."""
@@ -332,5 +342,19 @@ class Client:
         value: float = 0.0,
         session: str = "",
     ) -> None:
-        fact = Fact(time.monotonic(), kind, set, str(item), owner, value, session, self._operation)
+        for word, text in (("set", set), ("session", session)):
+            if not isinstance(text, str):
+                raise TypeError(f"the {word} of a fact is called by a text, not {text!r}")
+        number = _finite(kind, value)
+        fact = Fact(time.monotonic(), kind, set, str(item), owner, number, session, self._operation)
         self._recorder.history.add(fact)
+
+
+def _finite(kind: str, value: object) -> float:
+    """A number that others can be compared with; neither a text, nor one that is no number (NaN)."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise TypeError(f"what is {kind} is a number, not {value!r}")
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"what is {kind} is a finite number, not {value!r}")
+    return number

@@ -177,6 +177,8 @@ def _problems(path: Path, classes: Sequence[type[Journey]]) -> Iterator[Problem]
             yield Problem(
                 "prove.journey-weight", where, f"{name}.weight", "a number above 0", repr(each.weight)
             )
+        if not is_count(each.at_once):
+            yield Problem("prove.journey-at-once", where, f"{name}.at_once", A_COUNT, repr(each.at_once))
         if not isinstance(each.rules, tuple | list) or not all(isinstance(rule, str) for rule in each.rules):
             yield Problem(
                 "prove.journey-rules", where, f"{name}.rules", "a tuple of texts", repr(each.rules), "('…',)"
@@ -188,6 +190,14 @@ def _problems(path: Path, classes: Sequence[type[Journey]]) -> Iterator[Problem]
 def is_positive(value: object) -> bool:
     """Whether this can be a weight."""
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf")
+
+
+A_COUNT = "a whole number, 0 for as many as the generator allows"
+
+
+def is_count(value: object) -> bool:
+    """Whether so many steps can be under way."""
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _same_names(path: Path, classes: Sequence[type[Journey]]) -> Iterator[Problem]:

@@ -23,9 +23,10 @@ from mainstay.ops.prove.history import History, Operation, Outcome
 from mainstay.ops.prove.loading.arrivals import Pace, choices
 from mainstay.ops.prove.loading.client import Client, Recorder, UnexpectedAnswer
 from mainstay.ops.prove.loading.http import LIMIT, Http
-from mainstay.ops.prove.loading.journey import Journey
+from mainstay.ops.prove.loading.journey import A_COUNT, Journey, is_count
 from mainstay.ops.prove.loading.summary import Blocked, Raised, Summary, percentile
 from mainstay.ops.prove.loading.watch import quiet_collector, timed, told
+from mainstay.ops.prove.loading.watchdog import Stuck
 
 STEP_LIMIT = 60.0
 """Seconds after which a step is cut; longer than a caller repeats."""
@@ -41,6 +42,10 @@ BEAT = 0.02
 
 LIVE = 2.0
 """Seconds of the past that `Generator.live` looks at."""
+
+
+LEAVING = (Exception, SystemExit, asyncio.CancelledError)
+"""What a journey may raise without ending the proof."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,7 @@ class Generator:
         self._late: list[float] = []
         self._stalls: list[float] = []
         self._held = 0
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], float] = {}
         self._background: list[asyncio.Task[None]] = []
         self._wake: asyncio.Future[None] | None = None
         self._stopping = False
@@ -139,7 +144,9 @@ class Generator:
             try:
                 async with asyncio.timeout(self.step_limit):
                     await lane.journey.set_up(lane.client)
-            except (Exception, SystemExit) as error:
+            except LEAVING as error:
+                if is_cut_off(error):
+                    raise
                 raise OperationFailed(
                     "prove.journey-set-up",
                     f"the set_up of journey {lane.journey.name!r} did not work, so no load was put on",
@@ -165,6 +172,16 @@ class Generator:
         self._pace = self._pace.calm(time.monotonic())
         self._look_again()
 
+    async def settled(self, within: float) -> None:
+        """Until every step that is due by now has ended, or so many seconds are over."""
+        now = time.monotonic()
+        while self._running and self._is_behind(now) and (left := now + within - time.monotonic()) > 0:
+            await asyncio.wait(self._running, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+
+    def _is_behind(self, moment: float) -> bool:
+        waiting = any(lane.waiting and lane.waiting[0].due <= moment for lane in self._lanes)
+        return waiting or any(due <= moment for due in self._running.values())
+
     async def stop(self, patience: float | None = None) -> None:
         """No more steps; wait for those under way, and cut what has not ended after ``patience`` seconds."""
         if not self._background:
@@ -189,7 +206,9 @@ class Generator:
             try:
                 async with asyncio.timeout(max(FINAL_LIMIT, self._ended - self._began)):
                     await lane.journey.final(lane.client.begin(f"{lane.journey.name}-final"))
-            except (Exception, SystemExit) as error:
+            except LEAVING as error:
+                if is_cut_off(error):
+                    raise
                 lane.raises("final", error)
 
     async def close(self) -> None:
@@ -199,7 +218,10 @@ class Generator:
         self._collector.close()
         self._http.close()
         for lane in self._lanes:
-            lane.journey.close()
+            try:
+                lane.journey.close()
+            except (*LEAVING, Stuck) as error:
+                lane.raises("close", error)
 
     # --- what it says ----------------------------------------------------------------
 
@@ -303,12 +325,14 @@ class Generator:
     def _begin(self, lane: Lane, arrival: Arrival, *, held: bool = False) -> None:
         lane.running += 1
         task = asyncio.create_task(self._step(lane, arrival, held))
-        self._running.add(task)
+        self._running[task] = arrival.due
         task.add_done_callback(lambda done: self._done(lane, done))
 
     def _done(self, lane: Lane, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+        self._running.pop(task, None)
         lane.running -= 1
+        if not task.cancelled() and (error := task.exception()) is not None:
+            lane.raises("step", error)
         waiting = [each for each in self._lanes if each.waiting and self._has_room(each)]
         if waiting and not self._ended:
             first = min(waiting, key=lambda each: each.waiting[0].due)
@@ -324,7 +348,9 @@ class Generator:
                 await timed(lane.journey.step(client, arrival.number), lane.blocks.append)
         except UnexpectedAnswer:
             pass
-        except (Exception, SystemExit) as error:
+        except LEAVING as error:
+            if is_cut_off(error):
+                raise
             if limit.expired():
                 lane.cut += 1
             else:
@@ -349,6 +375,12 @@ class Generator:
             await asyncio.wait(tasks, timeout=1.0)
 
 
+def is_cut_off(error: BaseException) -> bool:
+    """Whether this task was cancelled from outside; a journey can raise the same by itself."""
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+
+
 def chosen(journeys: Sequence[Journey], load: Load) -> list[Journey]:
     """
     The journeys that a load asks for.
@@ -364,6 +396,11 @@ def chosen(journeys: Sequence[Journey], load: Load) -> list[Journey]:
         for name in load.only
         if name not in known
         for hint in [nearest(name, known)]
+    ]
+    problems += [
+        Problem("prove.journey-at-once", "load", f"{each.name}.at_once", A_COUNT, repr(each.at_once))
+        for each in journeys
+        if not is_count(each.at_once)
     ]
     if not journeys:
         problems.append(Problem("prove.journey-none", "load", "journeys", "at least one journey", "none"))

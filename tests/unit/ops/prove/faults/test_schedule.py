@@ -59,11 +59,34 @@ async def test_of_a_fault_that_ends_by_itself_the_end_is_when_it_was_injected(ta
     assert bite.ended - bite.began < 0.04
 
 
-async def test_without_means_the_others_are_undone_and_the_caller_is_told(target: FakeTarget) -> None:
-    maker = Maker({"b": NotPossible("no root")})
+async def test_without_means_for_the_first_nothing_is_done_and_the_caller_is_told(target: FakeTarget) -> None:
+    maker = Maker({"a": NotPossible("no root")})
     with pytest.raises(NotPossible, match="no root"):
-        await schedule.run([Strike("pause", "a", 0, 30), Strike("pause", "b", 0.02, 1)], target, make=maker)
-    assert maker.story == ["inject a", "inject b", "undo b", "undo a"]
+        await schedule.run([Strike("pause", "a"), Strike("pause", "b", 0.05, 30)], target, make=maker)
+    assert maker.story == ["inject a", "undo a"]
+
+
+async def test_without_means_for_a_later_one_what_was_seen_of_the_others_is_kept(target: FakeTarget) -> None:
+    maker = Maker({"b": NotPossible("no root")})
+    strikes = [Strike("pause", "a", 0, 0.05), Strike("pause", "b", 0.02, 1), Strike("kill", "c", 0.1)]
+    bites = await schedule.run(strikes, target, make=maker)
+    assert maker.story == ["inject a", "inject b", "undo b", "undo a", "inject c", "undo c"]
+    assert [bite.evidence.bit for bite in bites] == [True, False, True]
+    assert bites[1].evidence.what == "no root"
+
+
+async def test_when_none_could_be_injected_nothing_was_done(target: FakeTarget) -> None:
+    """Also when each of them looked before the other was told."""
+
+    class Slow(FakeFault):
+        async def inject(self) -> None:
+            await asyncio.sleep(0.02)
+            raise NotPossible("no root")
+
+    with pytest.raises(NotPossible):
+        await schedule.run(
+            [Strike("pause", "a"), Strike("pause", "b")], target, make=lambda strike, target: Slow([])
+        )
 
 
 async def test_a_failure_says_more_than_a_lack_of_means(target: FakeTarget) -> None:

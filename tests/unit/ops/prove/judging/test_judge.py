@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import random
+import re
+from dataclasses import replace
 
 import pytest
 
 from mainstay.base.errors import InvalidInput
 from mainstay.ops.prove.judging.growth import Sample
 from mainstay.ops.prove.judging.judge import judge
+from mainstay.ops.prove.judging.overload import too_much
 from mainstay.ops.prove.judging.vocabulary import METRICS, Scope
 from mainstay.ops.prove.verdict import Verdict
 
@@ -387,13 +391,6 @@ def test_a_percentile_against_the_steady_one() -> None:
     assert run.judged("added.p99 <= 14.9 ms").verdict is FAILED
 
 
-def test_fewer_than_twenty_steady_operations_are_no_yardstick() -> None:
-    run = Run().every(0.5, 0, 9.5).every(0.1, 10, 30)
-    assert run.judged("p99 <= 2 x steady").verdict is UNTOLD
-    run.operation(9.9)
-    assert run.judged("p99 <= 2 x steady").verdict is PASS
-
-
 def test_goodput_counts_steps_that_ended_well_in_the_end() -> None:
     run = Run().every(0.1, 0, 10).every(0.1, 10, 20, outcome=FAIL).every(0.1, 20, 30)
     assert run.judged("goodput >= 95 % of steady").value == pytest.approx(0.5)
@@ -413,6 +410,90 @@ def test_a_run_without_faults_is_judged_as_a_whole() -> None:
     assert run.judged("p99 <= 1 s").verdict is PASS
     assert run.judged("errors <= 1 %").verdict is PASS
     assert run.judged("recovery <= 1 s").found == "nothing to look at: there was no strike"
+
+
+@pytest.mark.parametrize(
+    ("rule", "least"),
+    [
+        ("p50 <= 2 x steady", 20),
+        ("p90 <= 2 x steady", 20),
+        ("p99 <= 2 x steady", 100),
+        ("p999 <= 2 x steady", 1000),
+        ("worst <= 2 x steady", 20),
+        ("added.p99 <= 1 s", 100),
+        ("goodput >= 50 % of steady", 20),
+    ],
+)
+def test_a_percentile_is_compared_with_so_many_that_one_lies_beyond_it(rule: str, least: int) -> None:
+    """The p99 of fewer than a hundred is the worst of them, and one outlier would excuse everything."""
+    enough = Run().every(10 / least, 0, 10).every(0.1, 10, 30)
+    assert enough.judged(rule).verdict is PASS
+    judgement = Run().every(10 / (least - 1), 0, 10).every(0.1, 10, 30).judged(rule)
+    assert judgement.verdict is UNTOLD
+    assert f"{least:,} are needed" in judgement.found
+
+
+@pytest.mark.parametrize("rule", ["first-write <= 1 s", "first-ok <= 1 s", "writable <= 1 s"])
+def test_a_strike_after_which_nobody_tried_leaves_it_open(rule: str) -> None:
+    run = Run().every(0.1, 0, 15, kind="keyed").strike(12).strike(17)
+    judgement = run.judged(rule)
+    assert judgement.verdict is UNTOLD
+    assert "nothing was tried after 1 of 2 strikes" in judgement.found
+
+
+def test_a_strike_after_which_nobody_tried_hides_no_failure_of_another() -> None:
+    run = Run().every(0.1, 0, 12, kind="keyed").every(0.1, 14, 15, kind="keyed").strike(12).strike(17)
+    assert run.judged("first-write <= 1 s").verdict is FAILED
+
+
+def acknowledged(*moments: float) -> Run:
+    """Orders acknowledged at such moments; the final reading looks at 32 s, and sees those from before it."""
+    run = Run()
+    number = run.operation(5, kind="keyed", journey="buy")
+    run.operation(32, journey="buy")
+    for index, moment in enumerate(moments):
+        run.fact("attempted", str(index), 4, operation=number)
+        run.fact("acknowledged", str(index), moment, operation=number)
+        if moment < 32:
+            run.fact("observed", str(index), 32.1, operation=number)
+    return run
+
+
+def test_what_was_acknowledged_after_the_last_look_is_not_counted_as_there() -> None:
+    judgement = acknowledged(5, 6, 33).judged("lost.orders = 0")
+    assert judgement.verdict is PASS
+    assert judgement.found.startswith("0 of 2; ")
+    assert "1 acknowledged after the last look" in judgement.found
+    assert acknowledged(5, 6, 33).judged("lost = 0").found == judgement.found
+
+
+def test_without_anything_acknowledged_before_the_last_look_nothing_is_told() -> None:
+    for rule in ("lost.orders = 0", "lost = 0"):
+        judgement = acknowledged(33, 34).judged(rule)
+        assert judgement.verdict is UNTOLD
+        assert "2 were acknowledged after the last look" in judgement.found
+    # Nor when another set was looked at.
+    beside = acknowledged(33).fact("acknowledged", "x", set="seats").fact("observed", "x", 32.2, set="seats")
+    assert beside.judged("lost.seats = 0").verdict is PASS
+    assert beside.judged("lost = 0").verdict is UNTOLD
+
+
+@pytest.mark.parametrize(
+    ("run", "held", "shown"),
+    [
+        (calm(), 0, ""),
+        (calm(), 3, "3 steps had to wait for others"),
+        (Run().every(0.1, 0, 10).every(0.1, 10, 20, 0.029).every(0.1, 20, 30), 0, ""),
+        (Run().every(0.1, 0, 10).every(0.1, 10, 20, 0.031).every(0.1, 20, 30), 0, "p99 31.0 ms, steady 10.0 ms"),
+        (Run().every(0.1, 0, 20).every(0.1, 20, 30, 9.0), 0, ""),
+        (Run().every(0.1, 0, 19).every(0.1, 19, 20, outcome=FAIL), 0, "10 requests did not end well"),
+    ],
+)  # fmt: skip
+def test_what_shows_that_a_load_was_too_much(run: Run, held: float, shown: str) -> None:
+    result = run.result("errors@after = 0")
+    judge(result)
+    result.figures["held"] = held
+    assert too_much(result) == shown
 
 
 # --- growth, figures ---------------------------------------------------------------------
@@ -438,9 +519,76 @@ def test_growth_is_told_per_hour() -> None:
 def test_growth_that_may_be_noise_is_unknown() -> None:
     judgement = calm().judged("growth.memory <= 0.5 %/h", samples=samples(0.02, seconds=100, noise=0.05))
     assert judgement.verdict in (UNTOLD, PASS)
-    judgement = calm().judged("growth.memory <= 0.5 %/h", samples=samples(0.01, seconds=200, noise=0.01))
+    judgement = calm().judged("growth.memory <= 1 %/h", samples=samples(0.01, seconds=200, noise=0.01))
     assert judgement.verdict is UNTOLD
     assert "with 95 % confidence between" in judgement.found
+
+
+SERVICES = ("catalog.web", "orders.web", "payments.web")
+
+
+def soak(leak: float, seed: int, *, kills: str = "") -> list[Sample]:
+    """Twenty minutes of six replicas, one of which is killed every 20 s: of any number, of number 2, or none."""
+    dice = random.Random(seed)
+    held = {f"{service}.{number}": 60e6 for service in SERVICES for number in (1, 2)}
+    pids, found = dict.fromkeys(held, 1), list[Sample]()
+    for turn in range(600):
+        for name in held:
+            held[name] += 2.0 * leak
+        if kills and turn % 10 == 0:
+            service = SERVICES[turn // 10 % 3]
+            name = f"{service}.2" if kills == "second" else dice.choice([f"{service}.1", f"{service}.2"])
+            held[name], pids[name] = 60e6, pids[name] + 1
+        found.append(Sample(2.0 * turn, "postgres.1", 300e6 + dice.gauss(0, 1e5), 10, 10, 1))
+        for name, size in held.items():
+            busy = dice.randrange(3)
+            memory = size + busy * 1e5 + dice.gauss(0, 2e4)
+            found.append(Sample(2.0 * turn, name, memory, 30 + busy, 10 + busy, pids[name]))
+    return found
+
+
+@pytest.mark.parametrize("kills", ["", "any", "second"])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_leak_is_seen_although_processes_are_killed(seed: int, kills: str) -> None:
+    """Each takes what it leaked with it, so the sum of all of them stays where it is."""
+    for leak in (0.1e6, 0.5e6, 2e6):
+        judgement = calm().judged("growth.memory <= 0.5 %/h", samples=soak(leak, seed, kills=kills))
+        assert judgement.verdict is FAILED, judgement.found
+
+
+@pytest.mark.parametrize("kills", ["", "second"])
+@pytest.mark.parametrize("seed", range(5))
+def test_noise_around_a_level_is_no_growth(seed: int, kills: str) -> None:
+    for resource in ("memory", "descriptors", "connections"):
+        judgement = calm().judged(f"growth.{resource} <= 0.5 %/h", samples=soak(0.0, seed, kills=kills))
+        assert judgement.verdict is PASS, judgement.found
+
+
+def test_a_slow_leak_of_one_kind_is_not_hidden_by_the_others() -> None:
+    still = [replace(each, process=each.process.replace("catalog", "other")) for each in soak(0.0, 1)]
+    judgement = calm().judged("growth.memory <= 0.5 %/h", samples=[*soak(500.0, 1), *still])
+    assert judgement.verdict is FAILED
+    assert judgement.value == pytest.approx(0.03, rel=0.2)
+
+
+def test_without_a_long_life_nothing_is_told_of_growth() -> None:
+    short = [
+        replace(each, pid=int(each.moment // 60)) for each in soak(0.0, 1) if each.process != "postgres.1"
+    ]
+    judgement = calm().judged("growth.memory <= 0.5 %/h", samples=short)
+    assert judgement.verdict is UNTOLD
+    assert "catalog.web lived for 58 s at most" in judgement.found
+    beside = calm().judged("growth.memory <= 0.5 %/h", samples=[*short, *samples(0.0)])
+    assert beside.verdict is UNTOLD
+    assert calm().judged("growth.memory <= 0.5 %/h", samples=[*short, *samples(0.1)]).verdict is FAILED
+
+
+def test_noise_that_leaves_it_open_is_told_with_the_time_that_it_would_take() -> None:
+    dice = random.Random(3)
+    noisy = [Sample(2.0 * turn, "edge.1", 60e6 + dice.gauss(0, 1e6), 5, 5) for turn in range(600)]
+    judgement = calm().judged("growth.memory <= 0.5 %/h", samples=noisy)
+    assert judgement.verdict is UNTOLD
+    assert re.search(r"which 20 min cannot tell apart; about \d+ min would", judgement.found)
 
 
 def test_a_minute_of_samples_at_least() -> None:
@@ -454,6 +602,14 @@ def test_figures_that_were_there_before_may_be_asked_for() -> None:
     judge(result)
     assert [judgement.verdict for judgement in result.judgements] == [PASS, PASS]
     assert [judgement.found for judgement in result.judgements] == ["4.0 ms", "1.050 from 300"]
+
+
+def test_requests_of_which_nobody_knows_may_have_arrived_any_number_of_times() -> None:
+    for limit, verdict in (("1.1", UNTOLD), ("1.01", FAILED)):
+        result = calm().result(f"amplification <= {limit}")
+        result.figures |= {"backend.requests": 315, "backend.untold": 2}
+        judge(result)
+        assert result.judgements[0].verdict is verdict
 
 
 def test_figures_are_filled_and_can_be_written() -> None:

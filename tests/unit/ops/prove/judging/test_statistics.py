@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.ops.prove.judging.statistics import bound, incomplete_beta, percentile, slope
+from mainstay.ops.prove.judging.statistics import bound, incomplete_beta, percentile, pooled_slope, slope
 
 NUMBERS = st.floats(-1e6, 1e6)
 
@@ -111,3 +111,14 @@ def test_a_long_series_is_thinned_and_keeps_its_slope() -> None:
 @pytest.mark.parametrize("points", [[], [(0.0, 1.0), (1.0, 2.0)], [(1.0, 1.0), (1.0, 2.0), (1.0, 3.0)]])
 def test_too_little_has_no_slope(points: list[tuple[float, float]]) -> None:
     assert slope(points) is None
+
+
+def test_series_of_one_slope_have_it_together_wherever_each_begins() -> None:
+    """What falls back whenever a process is killed rises all the same."""
+    saw = [[(20.0 * turn + x, 2.0 * x) for x in range(20)] for turn in range(5)]
+    found = pooled_slope(saw)
+    assert found is not None
+    assert (found.low, found.value, found.high) == (2.0, 2.0, 2.0)
+    flat = slope([point for series in saw for point in series])
+    assert flat is not None
+    assert abs(flat.value) < 0.2

@@ -240,6 +240,25 @@ async def test_too_many_at_once_wait_their_turn(make: Make) -> None:
     assert any("the system was slow" in note for note in summary.notes)
 
 
+async def test_a_load_has_settled_once_all_that_was_due_has_ended(make: Make) -> None:
+    """Also what still waits to begin, but not what is due meanwhile."""
+    waiting = Waiting()
+    generator = make(waiting)
+    generator.start()
+    await asyncio.sleep(0.1)
+    settling = asyncio.create_task(generator.settled(30.0))
+    await asyncio.sleep(0.05)
+    assert not settling.done()
+    waiting.gate.set()
+    await asyncio.wait_for(settling, 20.0)
+    waiting.gate.clear()
+    began = time.monotonic()
+    await asyncio.sleep(0.05)
+    await generator.settled(0.1)
+    assert time.monotonic() - began >= 0.15
+    waiting.gate.set()
+
+
 async def test_waiting_for_others_is_not_lateness(make: Make) -> None:
     waiting = Waiting()
     generator = make(waiting, rate=50)
