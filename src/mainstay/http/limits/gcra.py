@@ -18,7 +18,7 @@ ROUNDING = 1e-9
 
 def level(tat: float, now: float, interval: float, burst: float) -> float:
     """Units that may be spent now; a fraction is on its way."""
-    return burst - max(tat - now, 0.0) / interval
+    return max(0.0, burst - max(tat - now, 0.0) / interval)
 
 
 def spend(tat: float, now: float, cost: float, interval: float, burst: float) -> float | None:

@@ -20,9 +20,9 @@ local interval = tonumber(ARGV[1])
 local tolerance = tonumber(ARGV[2]) * interval
 local least, need, extra = tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local back = tonumber(ARGV[6])
-local tat = tonumber(redis.call('GET', KEYS[1]) or now)
+local kept = tonumber(redis.call('GET', KEYS[1]) or now)
 -- Further ahead than a whole budget is only what a clock set back leaves behind.
-tat = math.min(math.max(tat, now), now + tolerance)
+local tat = math.min(math.max(kept, now), now + tolerance)
 if back > 0 then
   tat = math.max(now, tat - back * interval)
 end
@@ -33,7 +33,7 @@ if level >= least then
   -- What nobody waits for is a guess: never more than half of the rest, so the others find some too.
   grant = grant + math.min(extra, math.floor((level - grant) / 2))
 end
-if grant > 0 or back > 0 then
+if grant > 0 or back > 0 or kept > tat then
   tat = tat + grant * interval
   redis.call('SET', KEYS[1], string.format('%.3f', tat), 'PX', math.ceil((tat - now) / 1000) + 1)
 end

@@ -89,6 +89,18 @@ def test_units_that_were_not_used_go_back(clock: Clock, store: Memory) -> None:
     assert sum(second.take(limit, "a").allowed for _ in range(100)) == 100 - 21 - last.extra
 
 
+def test_what_comes_back_too_late_is_not_credited(clock: Clock, store: Memory) -> None:
+    """The budget has grown whole meanwhile; to add old units to it would let more pass than was stated."""
+    (engine,) = engines(1, store, clock, block_share=0.5)
+    limit = budget("100/m")
+    for _ in range(20):
+        assert engine.take(limit, "a").allowed
+    assert store.orders[-1].extra > 0
+    clock.now += 2.5
+    assert engine.take(limit, "a").allowed
+    assert store.orders[-1].back == 0
+
+
 def test_a_client_is_not_starved_by_what_another_replica_holds(clock: Clock, store: Memory) -> None:
     """The other replica took a block and fell silent for good."""
     first, second = engines(2, store, clock)
