@@ -92,13 +92,19 @@ def _limits(figures: Figures = FIGURES) -> Iterator[Any]:
     for labels, count in figures.decisions.copy().items():
         decisions.add_metric(labels, count)
     alone = CounterMetricFamily(
-        f"{name}_unavailable", "Requests decided while Valkey did not answer.", labels=("scope",)
+        f"{name}_unavailable",
+        "Requests under a rate limit that were decided without Valkey, as it did not answer.",
+        labels=("scope",),
     )
     for scope, count in figures.unavailable.copy().items():
         alone.add_metric((scope,), count)
     yield from (decisions, alone)
-    yield CounterMetricFamily(f"{name}_leases", "Questions to Valkey that were answered.", figures.leases)
-    yield CounterMetricFamily(f"{name}_failures", "Questions to Valkey that were not.", figures.failures)
+    yield CounterMetricFamily(
+        f"{name}_leases", "Questions of the rate limits that Valkey answered.", figures.leases
+    )
+    yield CounterMetricFamily(
+        f"{name}_failures", "Questions of the rate limits that Valkey did not answer.", figures.failures
+    )
     yield GaugeMetricFamily(f"{name}_keys", "Clients remembered by the rate limits.", figures.keys())
 
 

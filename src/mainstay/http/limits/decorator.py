@@ -170,7 +170,7 @@ def _methods(value: object, where: str) -> frozenset[str]:
 def _when_unavailable(value: object, where: str) -> str:
     if value == "" or value in WHEN_UNAVAILABLE:
         return str(value)
-    expected = " or ".join(map(repr, WHEN_UNAVAILABLE))
+    expected = "'local', 'open' or 'closed'"
     raise InvalidInput([Problem("limits.bad-mode", where, "when_unavailable", expected, repr(value))])
 
 

@@ -20,8 +20,7 @@ PLAIN: Final = re.compile(r"[A-Za-z0-9._:@+/=-]{1,64}")
 """What may stand in a key as it is; anything longer or stranger is stored as its hash."""
 
 FIELD: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
-SIMPLE: Final = ("ip", "user", "user_or_ip")
-EXPECTED: Final = f"{', '.join(map(repr, SIMPLE))}, 'header:NAME' or a function of the request"
+EXPECTED = "'ip', 'user', 'user_or_ip', 'header:NAME' or a function of the request"
 
 Key = Callable[[Any], "str | None"]
 AsyncKey = Callable[[Any], "Awaitable[str | None]"]

@@ -16,7 +16,7 @@ FASTEST: Final = 100_000
 LONGEST: Final = 366 * 86400
 """Seconds of the longest period."""
 
-EXPECTED: Final = 'a rate such as "100/m", "20/10s" or "100/m burst 20", with s, m, h or d as its period'
+EXPECTED = 'a rate such as "100/m", "20/10s" or "100/m burst 20", with s, m, h or d as its period'
 
 _GRAMMAR = re.compile(
     r"\s*(?P<limit>\d{1,9})\s*/\s*(?P<count>\d{0,8})\s*"
@@ -64,17 +64,17 @@ def parse(text: object, where: str) -> Rate:
     """
     match = _GRAMMAR.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        raise _bad(where, EXPECTED, text)
+        raise _bad(where, text)
     limit, period = int(match["limit"]), int(match["count"] or 1) * SECONDS[match["unit"][0]]
     burst = limit if match["burst"] is None else int(match["burst"])
     if limit < 1 or burst < 1:
-        raise _bad(where, "a limit and a burst of 1 or more", text)
+        raise _bad(where, text, "the limit and the burst are 1 or more")
     if not 1 <= period <= LONGEST:
-        raise _bad(where, f"a period of 1 second to {LONGEST // 86400} days", text)
+        raise _bad(where, text, f"a period lasts 1 second to {LONGEST // 86400} days")
     if limit > FASTEST * period:
-        raise _bad(where, f"at most {FASTEST} a second", text)
+        raise _bad(where, text, f"at most {FASTEST} a second can be told apart")
     return Rate(limit, period, burst)
 
 
-def _bad(where: str, expected: str, found: object) -> InvalidInput:
-    return InvalidInput([Problem("limits.bad-rate", where, "rate", expected, repr(found))])
+def _bad(where: str, found: object, hint: str = "") -> InvalidInput:
+    return InvalidInput([Problem("limits.bad-rate", where, "rate", EXPECTED, repr(found), hint)])
