@@ -240,6 +240,36 @@ async def test_frozen_the_loop_goes_on(fleet: Fleet) -> None:
     fleet.running.thaw()
 
 
+async def test_a_busy_loop_is_not_taken_for_a_slow_valkey(fleet: Fleet) -> None:
+    """The answer is there after a tenth of a second, in time; the loop comes to read it much later."""
+    (engine,) = fleet.start(1)
+    limit = budget("5/h")
+    assert not (await engine.take_async(limit, "warm")).unavailable
+    with fleet.client() as client:
+        client.client_pause(100)
+    taken = asyncio.create_task(engine.take_async(limit, "a"))
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert not taken.done()
+    time.sleep(0.6)  # noqa: ASYNC251 - the loop is to be late
+    assert not (await taken).unavailable
+
+
+async def test_a_late_answer_is_not_taken_for_another(fleet: Fleet) -> None:
+    """A client whose question was given up must not decide about the next one."""
+    (engine,) = fleet.start(1, pause=0.05)
+    await engine.take_async(budget("5/h"), "warm")
+    for _ in range(5):
+        await engine.take_async(budget("5/h"), "spent")
+    with fleet.client() as client:
+        client.client_pause(400)
+        assert (await engine.take_async(budget("3/h"), "late")).unavailable
+        client.client_unpause()
+    await asyncio.sleep(0.5)
+    decision = await engine.take_async(budget("1000/h"), "fresh")
+    assert (decision.allowed, decision.unavailable, decision.remaining) == (True, False, 999)
+
+
 async def test_many_clients_at_once_go_together(fleet: Fleet) -> None:
     (engine,) = fleet.start(1, timeout=1.0)
     limit = budget("5/h")

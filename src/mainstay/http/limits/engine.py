@@ -19,7 +19,7 @@ follows use, and the sums, are our own.
 from __future__ import annotations
 
 import time
-from asyncio import wait_for, wrap_future
+from asyncio import wrap_future
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoFlight
@@ -32,6 +32,7 @@ from mainstay.http.limits.bucket import Bucket, Buckets
 from mainstay.http.limits.courier import Couriers, Trip
 from mainstay.http.limits.figures import FIGURES, Figures
 from mainstay.http.limits.options import Options
+from mainstay.http.limits.patience import is_done_within
 from mainstay.http.limits.rate import Rate
 from mainstay.http.limits.script import Lease, Order
 from mainstay.http.limits.store import Store
@@ -134,13 +135,11 @@ class Engine:
                 step = self._step(budget, bucket, key, cost)
                 if isinstance(step, Decision):
                     return step
-                flight = step
+                flight = step.flight if isinstance(step, Trip) else step
                 if isinstance(step, Trip):
-                    flight = step.flight
                     self._couriers.of_this_loop().send(step)  # type: ignore[union-attr]  # a trip needs a store
-                await wait_for(wrap_future(flight), self._patience)  # type: ignore[arg-type]
-        except TimeoutError:
-            pass
+                if not await is_done_within(self._patience, wrap_future(flight)):
+                    break
         finally:
             with self._lock:
                 bucket.wanted -= cost

@@ -9,17 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any, Protocol
 
 from mainstay.http.limits import script
+from mainstay.http.limits.patience import is_done_within
 from mainstay.http.limits.script import Lease, Order
 
 HANDSHAKE = 4
 """Questions a new connection may begin with: password, protocol, name, database."""
-
-
-READ_TURNS = 4
-"""Turns of a loop from a readable socket to a result."""
 
 
 class Store(Protocol):
@@ -57,6 +55,8 @@ class Valkey:
         self._threads = redis.Redis.from_url(url, **waits, retry=Retry(NoBackoff(), 1, closed))
         retry: Any = AsyncRetry
         connect: Any = redis.asyncio.Redis.from_url
+        # Reading has no limit of redis-py's: `patience` has a fairer one.
+        waits = {**waits, "socket_timeout": None}
         self._open: Callable[[], Any] = lambda: connect(url, **waits, retry=retry(NoBackoff(), 1, closed))
         self._loops: dict[asyncio.AbstractEventLoop, Any] = {}
 
@@ -76,7 +76,13 @@ class Valkey:
         Raises:
             redis.RedisError, OSError, TimeoutError: There is no answer, or one that is no use.
         """
-        answers = await _within(self._timeout * HANDSHAKE, self._ask(orders))
+        try:
+            answers = await _within(self._timeout * HANDSHAKE, self._ask(orders))
+        except Exception:
+            # An answer that comes after all must not be taken for that of the next question.
+            with suppress(Exception):
+                await self._client().connection_pool.disconnect()
+            raise
         return [Lease(*answer) for answer in answers]
 
     async def _ask(self, orders: Sequence[Order]) -> list[Any]:
@@ -108,21 +114,14 @@ class Valkey:
 
 
 async def _within(seconds: float, work: Coroutine[Any, Any, list[Any]]) -> list[Any]:
-    """
-    Like `asyncio.timeout`, but an answer that is here already counts, however late the loop came to read it.
-
-    A loop that was busy for longer than the time limit would otherwise take its own delay for Valkey's.
-    """
     task = asyncio.ensure_future(work)
     try:
+        in_time = await is_done_within(seconds, task)
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    if not in_time:
+        task.cancel()
         await asyncio.wait((task,), timeout=seconds)
-        for _ in range(READ_TURNS):
-            if task.done():
-                break
-            await asyncio.sleep(0)
-    finally:
-        if not task.done():
-            task.cancel()
-    if not task.done():
         raise TimeoutError(f"no answer within {seconds:g} s")
     return task.result()
