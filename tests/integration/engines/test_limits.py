@@ -47,7 +47,9 @@ class Fleet:
     def start(
         self, count: int, clock: Callable[[], float] = time.monotonic, **options: object
     ) -> list[Engine]:
-        chosen = Options(url=self.server.url, prefix="test", **options)  # type: ignore[arg-type]
+        # A busy machine must not look like a slow Valkey where that is not the question.
+        given: dict[str, object] = {"timeout": 1.0, **options}
+        chosen = Options(url=self.server.url, prefix="test", **given)  # type: ignore[arg-type]
         made = [Engine(chosen, Valkey(chosen.url, chosen.timeout), clock, Figures()) for _ in range(count)]
         self.engines += made
         return made
@@ -213,7 +215,7 @@ async def test_frozen_nobody_waits_long_and_the_declared_happens(
     fleet: Fleet, mode: str, passed: int
 ) -> None:
     """Frozen, Valkey takes connections and never answers: only the first request notices."""
-    thread, loop = fleet.start(2, when_unavailable=mode, replicas=2, pause=30.0)
+    thread, loop = fleet.start(2, when_unavailable=mode, replicas=2, pause=30.0, timeout=0.05)
     limit = budget("90/h")
     thread.take(limit, "warm")
     await loop.take_async(limit, "warm")
@@ -228,7 +230,7 @@ async def test_frozen_nobody_waits_long_and_the_declared_happens(
 
 
 async def test_frozen_the_loop_goes_on(fleet: Fleet) -> None:
-    (engine,) = fleet.start(1, pause=30.0)
+    (engine,) = fleet.start(1, pause=30.0, timeout=0.05)
     fleet.running.freeze()
     taken = asyncio.create_task(engine.take_async(budget("5/h"), "a"))
     turns = 0
@@ -242,7 +244,7 @@ async def test_frozen_the_loop_goes_on(fleet: Fleet) -> None:
 
 async def test_a_busy_loop_is_not_taken_for_a_slow_valkey(fleet: Fleet) -> None:
     """The answer is there after a tenth of a second, in time; the loop comes to read it much later."""
-    (engine,) = fleet.start(1)
+    (engine,) = fleet.start(1, timeout=0.1)
     limit = budget("5/h")
     assert not (await engine.take_async(limit, "warm")).unavailable
     with fleet.client() as client:
@@ -251,18 +253,18 @@ async def test_a_busy_loop_is_not_taken_for_a_slow_valkey(fleet: Fleet) -> None:
     for _ in range(20):
         await asyncio.sleep(0)
     assert not taken.done()
-    time.sleep(0.6)  # noqa: ASYNC251 - the loop is to be late
+    time.sleep(1)  # noqa: ASYNC251 - the loop is to be late
     assert not (await taken).unavailable
 
 
 async def test_a_late_answer_is_not_taken_for_another(fleet: Fleet) -> None:
     """A client whose question was given up must not decide about the next one."""
-    (engine,) = fleet.start(1, pause=0.05)
+    (engine,) = fleet.start(1, pause=0.05, timeout=0.25)
     await engine.take_async(budget("5/h"), "warm")
     for _ in range(5):
         await engine.take_async(budget("5/h"), "spent")
     with fleet.client() as client:
-        client.client_pause(400)
+        client.client_pause(3000)
         assert (await engine.take_async(budget("3/h"), "late")).unavailable
         client.client_unpause()
     await asyncio.sleep(0.5)
@@ -271,15 +273,16 @@ async def test_a_late_answer_is_not_taken_for_another(fleet: Fleet) -> None:
 
 
 async def test_many_clients_at_once_go_together(fleet: Fleet) -> None:
-    (engine,) = fleet.start(1, timeout=1.0)
+    (engine,) = fleet.start(1)
     limit = budget("5/h")
     taken = await asyncio.gather(*(engine.take_async(limit, f"client-{each}") for each in range(1000)))
     assert all(each.allowed and not each.unavailable for each in taken)
     with fleet.client() as client:
         evals = client.info("commandstats")["cmdstat_evalsha"]["calls"]
-        connections = client.info("stats")["total_connections_received"]
+        stats = client.info("stats")
     assert evals == 1000
-    assert connections < 10
+    assert stats["total_connections_received"] < 10
+    assert stats["total_reads_processed"] < 500
 
 
 async def test_a_good_client_is_served_while_another_floods(fleet: Fleet) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import suppress
 from typing import Any, Protocol
 
 from mainstay.http.limits import script
@@ -76,13 +75,7 @@ class Valkey:
         Raises:
             redis.RedisError, OSError, TimeoutError: There is no answer, or one that is no use.
         """
-        try:
-            answers = await _within(self._timeout * HANDSHAKE, self._ask(orders))
-        except Exception:
-            # An answer that comes after all must not be taken for that of the next question.
-            with suppress(Exception):
-                await self._client().connection_pool.disconnect()
-            raise
+        answers = await _within(self._timeout * HANDSHAKE, self._ask(orders))
         return [Lease(*answer) for answer in answers]
 
     async def _ask(self, orders: Sequence[Order]) -> list[Any]:
@@ -114,6 +107,7 @@ class Valkey:
 
 
 async def _within(seconds: float, work: Coroutine[Any, Any, list[Any]]) -> list[Any]:
+    """The answers, or a cancelled question: redis-py then closes the connection, so no answer comes late."""
     task = asyncio.ensure_future(work)
     try:
         in_time = await is_done_within(seconds, task)
