@@ -7,8 +7,10 @@ from typing import Any
 
 from django.core.signals import setting_changed
 
+from mainstay.base.errors import InvalidInput, OperationFailed, Problem
 from mainstay.http.limits import options
 from mainstay.http.limits.engine import Engine
+from mainstay.http.limits.options import Options
 from mainstay.http.limits.store import Valkey
 
 _lock = Lock()
@@ -21,7 +23,7 @@ def engine() -> Engine:
 
     Raises:
         InvalidInput: The settings are wrong.
-        ImportError: There is a Valkey to ask, and redis-py is not installed.
+        OperationFailed: There is a Valkey to ask, and redis-py is not installed.
     """
     return _engine or _make()
 
@@ -38,9 +40,24 @@ def _make() -> Engine:
     with _lock:
         if _engine is None:
             chosen = options.read()
-            store = Valkey(chosen.url, chosen.timeout) if chosen.url else None
-            _engine = Engine(chosen, store)
+            _engine = Engine(chosen, _open(chosen) if chosen.url else None)
         return _engine
+
+
+def _open(chosen: Options) -> Valkey:
+    try:
+        return Valkey(chosen.url, chosen.timeout)
+    except ImportError:
+        what = "rate limits are kept in Valkey, and redis-py is not installed"
+        hint = 'pip install "django-mainstay[cache]"'
+        raise OperationFailed("limits.no-client", what, hint) from None
+    except ValueError:
+        # The address holds a password, and redis-py's message may hold the address.
+        where = "settings, or CACHE_URL of the environment"
+        expected = "a URL such as redis://:password@host:6379/0"
+        found = "a value that is not shown"
+        path = f"{options.PLACE}['url']"
+        raise InvalidInput([Problem("limits.bad-url", where, path, expected, found)]) from None
 
 
 setting_changed.connect(forget, dispatch_uid="mainstay.http.limits")
