@@ -162,7 +162,7 @@ class Engine:
     def _decide(self, budget: Budget, allowed: bool, bucket: Bucket, cost: int, now: float) -> Decision:
         self.figures.count(budget.scope, allowed)
         wait = bucket.interval if allowed else bucket.wait(cost, now)
-        return Decision(allowed, max(0, int(bucket.known(now) + gcra.ROUNDING)), wait, False)
+        return Decision(allowed, int(bucket.known(now) + gcra.ROUNDING), wait, False)
 
     def _without(self, budget: Budget, bucket: Bucket, cost: int, now: float) -> Decision:
         """Decide although Valkey should have been asked and cannot be."""

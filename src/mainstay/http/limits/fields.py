@@ -8,6 +8,7 @@ them are left, and for ``t`` seconds there will be no more than that. The same s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from math import ceil
 from typing import Final
@@ -30,11 +31,11 @@ def policy(name: str, rate: Rate) -> str:
     return item if rate.burst == rate.limit else f"{item};mainstay-burst={rate.burst}"
 
 
-def state(name: str, decision: Decision) -> str:
-    """One item of ``RateLimit``; empty where nobody counts."""
+def state(item: str, decision: Decision) -> str:
+    """One item of ``RateLimit``, for a name that is `quoted` already; empty where nobody counts."""
     if decision.remaining == UNKNOWN:
         return ""
-    return f"{quoted(name)};r={decision.remaining};t={seconds(decision.wait)}"
+    return f"{item};r={decision.remaining};t={seconds(decision.wait)}"
 
 
 def seconds(wait: float) -> int:
@@ -48,12 +49,20 @@ def quoted(text: str) -> str:
     return '"' + plain.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def unquoted(item: str) -> str:
+    """The text of what `quoted` made."""
+    return re.sub(r"\\(.)", r"\1", item[1:-1])
+
+
 def write(response: HttpResponseBase, policies: str, states: str) -> None:
     """Add the fields to an answer, behind those of a limit further in."""
     headers = response.headers
-    for name, value in ((POLICY, policies), (STATE, states)):
-        if value:
-            headers[name] = f"{value}, {headers[name]}" if name in headers else value
+    if POLICY in headers:
+        policies = f"{policies}, {headers[POLICY]}"
+        states = ", ".join(filter(None, (states, headers.get(STATE, ""))))
+    headers[POLICY] = policies
+    if states:
+        headers[STATE] = states
 
 
 def note(request: object, policies: str, states: str) -> None:

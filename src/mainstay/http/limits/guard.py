@@ -71,22 +71,22 @@ class Guard:
         ordered = sorted(self.limits, key=lambda each: each.rate.period)
         names = _unique([each.scope or str(each.rate) for each in ordered])
         self._rows = [
-            (each, name, Budget(each.scope or scope, each.rate, each.when_unavailable))
+            (each, fields.quoted(name), Budget(each.scope or scope, each.rate, each.when_unavailable))
             for each, name in zip(ordered, names, strict=True)
         ]
-        self._policies = ", ".join(fields.policy(name, each.rate) for each, name, _ in self._rows)
+        self._policies = ", ".join(map(fields.policy, names, (each.rate for each in ordered)))
 
     def check(self, request: Any) -> Verdict | None:
         """In a thread; ``None`` where no limit concerns the request."""
         engine, verdict = current.engine(), None
-        for limit, name, budget in self._rows if engine.options.enabled else ():
+        for limit, item, budget in self._rows if engine.options.enabled else ():
             if limit.methods and request.method not in limit.methods:
                 continue
             key, cost = limit.keys.find(request), limit.price(request)
             if key is None or cost == 0:
                 continue
             verdict = verdict or Verdict(self._policies)
-            if not _add(verdict, name, engine.take(budget, key, cost)):
+            if not _add(verdict, item, engine.take(budget, key, cost)):
                 break
         return verdict
 
@@ -99,7 +99,7 @@ class Guard:
         """
         engine, verdict = current.engine(), None
         has_own_thread = isinstance(request, WSGIRequest)
-        for limit, name, budget in self._rows if engine.options.enabled else ():
+        for limit, item, budget in self._rows if engine.options.enabled else ():
             if limit.methods and request.method not in limit.methods:
                 continue
             key, cost = await limit.keys.find_async(request), limit.price(request)
@@ -110,7 +110,7 @@ class Guard:
                 decision = engine.take(budget, key, cost)
             else:
                 decision = await engine.take_async(budget, key, cost)
-            if not _add(verdict, name, decision):
+            if not _add(verdict, item, decision):
                 break
         return verdict
 
@@ -122,19 +122,19 @@ def refusal(request: Any, verdict: Verdict, decision: Decision) -> HttpResponse:
         status, detail = 503, "The number of requests cannot be checked at the moment."
     else:
         status, detail = 429, f"Too many requests. The next one is welcome in {_words(wait)}."
-    members: dict[str, Any] = {EXCEEDED: [verdict.violated]}
+    members: dict[str, Any] = {EXCEEDED: [fields.unquoted(verdict.violated)]}
     response = problems.response(request, status, detail, request_id(), **members)
     response["Retry-After"] = str(wait)
     verdict.write(response)
     return response
 
 
-def _add(verdict: Verdict, name: str, decision: Decision) -> bool:
-    """Note one decision; whether the request may go on."""
-    if item := fields.state(name, decision):
-        verdict.states = f"{verdict.states}, {item}" if verdict.states else item
+def _add(verdict: Verdict, item: str, decision: Decision) -> bool:
+    """Note one decision under a limit's quoted name; whether the request may go on."""
+    if state := fields.state(item, decision):
+        verdict.states = f"{verdict.states}, {state}" if verdict.states else state
     if not decision.allowed:
-        verdict.refused, verdict.violated = decision, name
+        verdict.refused, verdict.violated = decision, item
     return decision.allowed
 
 

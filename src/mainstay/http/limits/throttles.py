@@ -61,7 +61,7 @@ class RateLimitThrottle(BaseThrottle):
         if found is None:
             return True
         self._decision = decision = engine.take(budget, found)
-        fields.note(request._request, policy, fields.state(scope, decision))
+        fields.note(request._request, policy, fields.state(fields.quoted(scope), decision))
         return decision.allowed
 
     def wait(self) -> float | None:

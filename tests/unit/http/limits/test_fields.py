@@ -34,7 +34,7 @@ def test_a_policy_is_the_quota_and_its_window() -> None:
     ],
 )
 def test_the_state_is_what_is_left_and_for_how_long(decision: Decision, item: str) -> None:
-    assert fields.state("a", decision) == item
+    assert fields.state(fields.quoted("a"), decision) == item
 
 
 @given(
@@ -48,7 +48,7 @@ def test_whatever_the_name_the_fields_can_be_parsed(rows: list[tuple[str, int, i
         fields.policy(name, Rate(limit, period, limit + 1)) for name, limit, period, _ in rows
     )
     states = ", ".join(
-        fields.state(name, Decision(True, limit, wait, False)) for name, limit, _, wait in rows
+        fields.state(fields.quoted(name), Decision(True, limit, wait, False)) for name, limit, _, wait in rows
     )
     response = HttpResponse()
     fields.write(response, policies, states)
@@ -62,3 +62,8 @@ def test_a_limit_further_in_keeps_its_fields() -> None:
     fields.write(response, '"out";q=2;w=2', '"out";r=2;t=2')
     assert response["RateLimit-Policy"] == '"out";q=2;w=2, "in";q=1;w=1'
     assert response["RateLimit"] == '"out";r=2;t=2, "in";r=1;t=1'
+
+
+@given(st.text(st.characters(min_codepoint=32, max_codepoint=126)))
+def test_a_plain_name_survives_quotation(name: str) -> None:
+    assert fields.unquoted(fields.quoted(name)) == name
