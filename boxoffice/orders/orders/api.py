@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from mainstay.http import rate_limit
 from orders import payments, queries
 from orders.actions import accounts, holds, purchase
 from orders.models import Account, Hold, Order
@@ -93,6 +94,12 @@ class OrderOutput(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
 
 
+def claimed_address(request: Request) -> str | None:
+    """The account that somebody wants to sign in to; a body without one is refused anyway."""
+    email = request.data.get("email") if isinstance(request.data, dict) else None
+    return email.lower() if isinstance(email, str) else None
+
+
 class Open(APIView):
     """A view for everybody."""
 
@@ -117,6 +124,7 @@ class Accounts(Open):
 class Tokens(Open):
     authentication_classes = ()
 
+    @rate_limit("20/m", key=claimed_address, scope="sign-in")
     def post(self, request: Request) -> Response:
         """Sign in: a new token for an account."""
         try:

@@ -10,6 +10,7 @@ from django.conf import settings as django_settings
 from django.db import connections
 from neighbor import running
 
+from mainstay.http.limits import current
 from orders.actions import accounts, holds
 from orders.models import Account, Seat
 
@@ -47,6 +48,12 @@ class Payments:
         self.books.execute(
             "TRUNCATE payments_refund, payments_charge, payments_ledgerentry, payments_weather"
         )
+
+
+@pytest.fixture(autouse=True)
+def whole_budgets() -> None:
+    """What one test spends of a rate limit is not missing in the next."""
+    current.forget()
 
 
 @pytest.fixture(scope="session")

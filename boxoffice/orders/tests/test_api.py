@@ -65,6 +65,15 @@ class TestAccounts:
         answer = post("/api/tokens/", {"email": account.email, "password": PASSWORD} | given)
         assert problem(answer) == (401, "wrong-credentials")
 
+    def test_guessing_a_password_is_slowed_down(self, post, account):
+        """Per account, in any spelling; other accounts and the address they come from are not affected."""
+        wrong = {"email": account.email.upper(), "password": "wrong horse 10"}
+        assert [post("/api/tokens/", wrong).status_code for _ in range(21)] == [401] * 20 + [429]
+        refused = post("/api/tokens/", {"email": account.email, "password": PASSWORD})
+        assert refused.status_code == 429
+        assert int(refused.headers["Retry-After"]) <= 3
+        assert post("/api/tokens/", wrong | {"email": "bob@example.org"}).status_code == 401
+
     def test_signing_out_ends_the_token(self, client, signed_in):
         assert client.delete("/api/tokens/current/", headers=signed_in).status_code == 204
         assert client.get("/api/orders/", headers=signed_in).status_code == 401

@@ -14,6 +14,7 @@ from typing import Any
 
 from mainstay.health.lifecycle import PROCESS, Lifecycle
 from mainstay.health.pools import find_pools
+from mainstay.http.limits.figures import FIGURES, Figures
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "WEBSOCKET"})
 INVALID_METHOD = "<invalid method>"
@@ -22,7 +23,7 @@ POOL_STATES = {"size": "pool_size", "available": "pool_available", "waiting": "r
 
 try:
     import prometheus_client
-    from prometheus_client.core import GaugeMetricFamily
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 except ImportError:
     prometheus_client = None  # type: ignore[assignment]
 
@@ -68,6 +69,7 @@ class Metrics:
             for alias, pool in find_pools().items():
                 gauge.add_metric((alias,), pool.get_stats().get(statistic, 0))
             yield gauge
+        yield from _limits()
 
     def describe(self) -> list[Any]:
         return []
@@ -79,6 +81,31 @@ class Metrics:
         if method in METHODS:
             self._children[key] = child
         return child
+
+
+def _limits(figures: Figures = FIGURES) -> Iterator[Any]:
+    """What the rate limits decided."""
+    name = "mainstay_http_rate_limit"
+    decisions = CounterMetricFamily(
+        f"{name}_decisions", "Requests by rate limit and outcome.", labels=("scope", "outcome")
+    )
+    for labels, count in figures.decisions.copy().items():
+        decisions.add_metric(labels, count)
+    alone = CounterMetricFamily(
+        f"{name}_unavailable",
+        "Requests under a rate limit that were decided without Valkey, as it did not answer.",
+        labels=("scope",),
+    )
+    for scope, count in figures.unavailable.copy().items():
+        alone.add_metric((scope,), count)
+    yield from (decisions, alone)
+    yield CounterMetricFamily(
+        f"{name}_leases", "Questions of the rate limits that Valkey answered.", figures.leases
+    )
+    yield CounterMetricFamily(
+        f"{name}_failures", "Questions of the rate limits that Valkey did not answer.", figures.failures
+    )
+    yield GaugeMetricFamily(f"{name}_keys", "Clients remembered by the rate limits.", figures.keys())
 
 
 METRICS = Metrics() if find_spec("prometheus_client") else None

@@ -21,6 +21,7 @@ from mainstay.base.context import request_id
 from mainstay.http import problems, routes, unavailable
 from mainstay.http.answers import RETRY_AFTER
 from mainstay.http.exchange import EXCHANGE
+from mainstay.http.limits import fields
 
 MARK = "_mainstay_unavailable"
 
@@ -75,6 +76,7 @@ def _mark_unavailable(sender: Any, request: HttpRequest | None = None, **kwargs:
 
 
 def _replace_unavailable(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    fields.apply(request, response)
     if response.status_code != 500 or not (reason := getattr(request, MARK, None)):
         return response
     response.close()

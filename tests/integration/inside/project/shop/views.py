@@ -4,11 +4,11 @@ import os
 import time
 
 from django.db import connection, transaction
-from django.http import HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
 from mainstay.db import reads_from_replica, replica_reads
-from mainstay.http import request_id
+from mainstay.http import rate_limit, request_id
 from shop.models import Item
 
 logger = logging.getLogger(__name__)
@@ -108,3 +108,15 @@ def primary_items(request):
     with reads_from_replica():
         second = sorted(Item.objects.values_list("name", flat=True))
     return JsonResponse({"names": first, "inside": second})
+
+
+@rate_limit("100/h", scope="tickets")
+def limited(request):
+    if "missing" in request.GET:
+        raise Http404
+    return HttpResponse("ticket")
+
+
+@rate_limit("100/h", scope="tickets")
+async def async_limited(request):
+    return HttpResponse("ticket")

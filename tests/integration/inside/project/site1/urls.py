@@ -15,5 +15,7 @@ urlpatterns = [
     path("primary-items/", views.primary_items),
     path("boom/", views.boom, name="boom"),
     path("stream/", views.stream, name="stream"),
+    path("limited/", views.limited, name="limited"),
+    path("async-limited/", views.async_limited, name="async-limited"),
     path("database/<int:milliseconds>/", views.database, name="database"),
 ]
