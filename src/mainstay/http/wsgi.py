@@ -8,6 +8,7 @@ busy process still says that it lives.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from threading import Lock, Semaphore
 from typing import Any
@@ -83,6 +84,13 @@ class WsgiEntrance:
         exit_ = _Exit(self, exchange)
         try:
             return self._work(environ, start_response, exit_)
+        except Exception:
+            if exchange.status:
+                exit_.leave()
+                raise
+            traceback.print_exc()  # not logged: the log may be what is broken
+            start = _starter(start_response, exchange, self._process)
+            return exit_.through(_send_answer(start, answers.broken()))
         except BaseException:
             exchange.status = exchange.status or 500
             exit_.leave()
