@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import json
 import logging
+import warnings
 from collections.abc import Callable
 
 import pytest
@@ -41,6 +43,9 @@ def ask_asgi(application, path: str) -> Answer:
     entrance = AsgiEntrance(application, process=Lifecycle())
     with pytest.raises(RuntimeError):  # the server writes it down
         asyncio.run(entrance(scope, receive, send))
+    with warnings.catch_warnings():  # Django leaves the file of the body open when it raises
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
     start, *bodies = sent
     headers = {name.decode().lower(): value.decode() for name, value in start["headers"]}
     return start["status"], headers, b"".join(each["body"] for each in bodies)
