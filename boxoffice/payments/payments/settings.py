@@ -64,7 +64,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["payments.internal.InternalOnly"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "EXCEPTION_HANDLER": "payments.problems.handle",
+    "EXCEPTION_HANDLER": "mainstay.http.problems.drf.exception_handler",
     "UNAUTHENTICATED_USER": None,
 }
 

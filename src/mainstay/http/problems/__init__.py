@@ -10,6 +10,7 @@ Importable before ``django.setup()``.
 
 from __future__ import annotations
 
+from mainstay.base.problemtypes import MEDIA_TYPE
 from mainstay.http.problems.problem import Problem
 
-__all__ = ["Problem"]
+__all__ = ["MEDIA_TYPE", "Problem"]
