@@ -227,7 +227,7 @@ def _is_well_formed(environ: Environ) -> bool:
 
 def _apply_forwarding(environ: Environ, trusted: TrustedProxies, believed: bool) -> None:
     if not believed:
-        for name in [key for key in environ if key.startswith(("HTTP_X_FORWARDED_", "HTTP_FORWARDED"))]:
+        for name in [key for key in environ if key.startswith(("HTTP_X_FORWARDED", "HTTP_FORWARDED"))]:
             del environ[name]
         return
     environ["REMOTE_ADDR"] = trusted.client(environ["REMOTE_ADDR"], environ.get("HTTP_X_FORWARDED_FOR", ""))
