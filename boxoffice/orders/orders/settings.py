@@ -13,6 +13,7 @@ SECRET_KEY = mainstay.secret_key()
 ALLOWED_HOSTS = mainstay.allowed_hosts()
 CSRF_TRUSTED_ORIGINS = mainstay.csrf_trusted_origins()
 INTERNAL_TOKEN = mainstay.internal_token()
+globals().update(mainstay.security())
 
 INSTALLED_APPS = [
     *mainstay.installed_apps(),
@@ -91,6 +92,7 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api",
+    "ENABLE_DJANGO_DEPLOY_CHECK": False,  # the views are described later, and a test validates that
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "mainstay.http.problems.openapi.add_problems",

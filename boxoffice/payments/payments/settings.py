@@ -10,8 +10,10 @@ SECRET_KEY = mainstay.secret_key()
 ALLOWED_HOSTS = mainstay.allowed_hosts()
 CSRF_TRUSTED_ORIGINS = mainstay.csrf_trusted_origins()
 INTERNAL_TOKEN = mainstay.internal_token()
+globals().update(mainstay.security())
 
 INSTALLED_APPS = [
+    "mainstay.http",
     "mainstay.db",
     "payments",
     "django.contrib.admin",

@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.core import checks
+
+
+class HttpConfig(AppConfig):
+    name = "mainstay.http"
+    label = "mainstay_http"
+    verbose_name = "Mainstay requests"
+
+    def ready(self) -> None:
+        from mainstay.http.checks import check_settings
+
+        checks.register(check_settings)
