@@ -6,12 +6,13 @@ import json
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from mainstay.base import problempage as page
 from mainstay.base import wire
 from mainstay.base.context import request_id
 from mainstay.base.problemtypes import MEDIA_TYPE
 from mainstay.health import readiness
 from mainstay.http import metrics
-from mainstay.http.problems import Problem, page
+from mainstay.http.problems import Problem
 from mainstay.http.problems.accept import wants_page
 
 JSON = "application/json"

@@ -7,9 +7,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.utils.cache import patch_vary_headers
 
+from mainstay.base import problempage as page
 from mainstay.base.context import request_id
 from mainstay.base.problemtypes import MEDIA_TYPE
-from mainstay.http.problems import page
 from mainstay.http.problems.accept import wants_page
 from mainstay.http.problems.problem import Problem
 

@@ -10,8 +10,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import path
 from django.views.decorators.http import require_safe
 
+from mainstay.base import problempage as page
 from mainstay.base.problemtypes import BY_SLUG
-from mainstay.http.problems import page
 
 
 @require_safe

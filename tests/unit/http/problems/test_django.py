@@ -8,8 +8,8 @@ import pytest
 from django.test import Client
 from django.test.utils import override_settings
 
+from mainstay.base import problempage as page
 from mainstay.base.problemtypes import MEDIA_TYPE
-from mainstay.http.problems import page
 from tests.unit.http.problems.conftest import BROWSER, JSON
 from tests.unit.http.problems.project import SECRET
 

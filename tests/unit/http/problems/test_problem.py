@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mainstay.base import problempage as page
 from mainstay.base import problemtypes
-from mainstay.http.problems import Problem, page
+from mainstay.http.problems import Problem
 from mainstay.http.problems.accept import wants_page
 from mainstay.http.problems.problem import plain
 
