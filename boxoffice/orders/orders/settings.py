@@ -110,6 +110,8 @@ if folder := os.environ.get("BOXOFFICE_MAIL_FOLDER"):
         "BACKEND": "django.core.mail.backends.filebased.EmailBackend",
         "OPTIONS": {"file_path": folder},
     }
+# The tickets of a demonstration are for reading in its log; from Django 6.1 on that is an error.
+SILENCED_SYSTEM_CHECKS = [*mainstay.security()["SILENCED_SYSTEM_CHECKS"], "mail.E001"]
 if django.VERSION < (6, 1):  # which knows no MAILERS
     EMAIL_BACKEND = MAILERS["default"]["BACKEND"]
     EMAIL_FILE_PATH = folder
