@@ -8,7 +8,6 @@ shown: its text was written for the log.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 from django.conf import settings, urls
@@ -26,8 +25,6 @@ from django.views import csrf, defaults
 
 from mainstay.http.problems.problem import Problem
 from mainstay.http.problems.responses import prefers_page, respond
-
-_logger = logging.getLogger("mainstay.http")
 
 KINDS: dict[type[BaseException], tuple[int, str]] = {
     Http404: (404, "not-found"),
@@ -71,12 +68,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """``handler500``; answers even when the project's ``500.html`` itself is broken."""
-    try:
-        response = _own_page(request, "500.html", lambda: defaults.server_error(request))
-    except Exception:
-        _logger.exception("the page for errors is broken itself: 500.html")
-        response = None
+    """``handler500``. A ``500.html`` that is broken itself is what `EntranceMiddleware` has a last resort for."""
+    response = _own_page(request, "500.html", lambda: defaults.server_error(request))
     return response or respond(request, Problem(500))
 
 

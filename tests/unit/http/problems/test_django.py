@@ -249,9 +249,12 @@ class BrokenFilter(logging.Filter):
 
 def test_a_broken_log_is_no_reason_for_a_traceback(get, project):
     """The log fails while Django handles an error, so that Django itself has no answer any more."""
-    logger, broken = logging.getLogger("django.request"), BrokenFilter()
-    logger.addFilter(broken)
+    broken = BrokenFilter()
+    loggers = [logging.getLogger(name) for name in ("django.request", "mainstay.http")]
+    for logger in loggers:
+        logger.addFilter(broken)
     try:
         is_problem(get("/fail/bug/"), 500, "internal-error")
     finally:
-        logger.removeFilter(broken)
+        for logger in loggers:
+            logger.removeFilter(broken)
