@@ -13,15 +13,28 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from scripts.reference import commands, decisions, declaration, environment, errors, metrics, prove, settings
+from scripts.reference import (
+    checks,
+    commands,
+    decisions,
+    declaration,
+    environment,
+    errors,
+    metrics,
+    problems,
+    prove,
+    settings,
+)
 
 PAGES: dict[str, Callable[[], str]] = {
     "decisions/index.md": decisions.page,
+    "reference/checks.md": checks.page,
     "reference/commands.md": commands.page,
     "reference/environment.md": environment.page,
     "reference/errors.md": errors.page,
     "reference/mainstay-toml.md": declaration.page,
     "reference/metrics.md": metrics.page,
+    "reference/problems.md": problems.page,
     "reference/prove.md": prove.page,
     "reference/settings.md": settings.page,
 }

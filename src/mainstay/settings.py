@@ -14,6 +14,7 @@ an ordinary dictionary or list that you may print and change::
     DATABASE_ROUTERS = mainstay.DATABASE_ROUTERS
     CACHES = mainstay.caches()
     LOGGING = mainstay.logging()
+    globals().update(mainstay.security())
 
 With no environment each gives a value for development. Nothing here reads Django's
 settings or opens a connection.
@@ -24,6 +25,7 @@ from __future__ import annotations
 from mainstay.base import environment
 from mainstay.cache.settings import caches
 from mainstay.db.settings import DATABASE_ROUTERS, databases
+from mainstay.http.security import security
 from mainstay.http.settings import (
     MIDDLEWARE,
     allowed_hosts,
@@ -53,6 +55,7 @@ __all__ = [
     "internal_token",
     "logging",
     "secret_key",
+    "security",
     "sentry",
     "service_url",
     "static_root",

@@ -15,8 +15,8 @@ from rest_framework.views import APIView
 
 from catalog import handlers, queries
 from catalog.models import Event, Seat
-from catalog.problems import Problem
 from mainstay.db import reads_from_replica
+from mainstay.http.problems import Problem
 
 
 class VenueOutput(serializers.Serializer[Any]):
@@ -67,7 +67,9 @@ class Events(APIView):
             with reads_from_replica():
                 return conditional(request, queries.list_events(search, cursor))
         except queries.BadCursor:
-            raise Problem(400, "bad-cursor", "Take the cursor from `next` of the page before.") from None
+            raise Problem(
+                400, "urn:boxoffice:bad-cursor", "Take the cursor from `next` of the page before."
+            ) from None
 
 
 class EventDetail(APIView):

@@ -6,12 +6,13 @@ import hmac
 import json
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from catalog import handlers
 from catalog.actions import parse_news
+from mainstay.http.problems import Problem
 
 HEADER = "Mainstay-Internal-Token"
 
@@ -21,12 +22,12 @@ HEADER = "Mainstay-Internal-Token"
 async def seat_changes(request: HttpRequest) -> HttpResponse:
     """Take ``{"event": id, "seats": [[id, state, until, version], …]}``; async, because it ends in a push."""
     if not is_neighbor(request):
-        return JsonResponse({"title": "Forbidden", "status": 403}, status=403)
+        raise Problem(403)
     try:
         body = json.loads(request.body)
         event, news = int(body["event"]), parse_news(body["seats"])
     except (ValueError, TypeError, KeyError):
-        return JsonResponse({"title": "Bad Request", "status": 400}, status=400)
+        raise Problem(400) from None
     await handlers.seats_changed(event, news)
     return HttpResponse(status=204)
 

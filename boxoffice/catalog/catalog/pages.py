@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from catalog import problems, queries
+from catalog import queries
 from catalog.models import Event
 from mainstay.db import reads_from_replica
 
@@ -83,9 +83,7 @@ def missing(request: HttpRequest) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Django's ``handler404``: a page for people, a problem for programs."""
-    if request.path.startswith("/api/"):
-        return problems.not_found(request, exception)
+    """Django's ``handler404``, for people; Mainstay's entrance gives programs a problem instead."""
     response = missing(request)
     response["Content-Security-Policy"] = POLICY
     return response

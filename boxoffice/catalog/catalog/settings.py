@@ -10,8 +10,10 @@ SECRET_KEY = mainstay.secret_key()
 ALLOWED_HOSTS = mainstay.allowed_hosts()
 CSRF_TRUSTED_ORIGINS = mainstay.csrf_trusted_origins()
 INTERNAL_TOKEN = mainstay.internal_token()
+globals().update(mainstay.security())
 
 INSTALLED_APPS = [
+    "mainstay.http",
     "mainstay.db",
     "catalog",
     "django.contrib.admin",
@@ -68,7 +70,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": [],
     "DEFAULT_RENDERER_CLASSES": ["catalog.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "catalog.problems.handle",
+    "EXCEPTION_HANDLER": "mainstay.http.problems.drf.exception_handler",
     "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS = {
@@ -77,4 +79,9 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api",
+    "ENABLE_DJANGO_DEPLOY_CHECK": False,  # the views are described later, and a test validates that
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "mainstay.http.problems.openapi.add_problems",
+    ],
 }

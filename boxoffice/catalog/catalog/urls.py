@@ -3,12 +3,11 @@ from __future__ import annotations
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
-from django.urls import path
+from django.urls import include, path
 
-from catalog import api, internal, pages, problems
+from catalog import api, internal, pages
 
 handler404 = pages.not_found
-handler500 = problems.server_error
 
 
 def schemas(request: HttpRequest) -> JsonResponse:
@@ -38,5 +37,6 @@ urlpatterns = [
     path("api/catalog/schema/", schema),
     path("api/catalog/docs/", catalog_docs),
     path("internal/seat-changes/", internal.seat_changes),
+    path("problems/", include("mainstay.http.problems.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -63,3 +63,21 @@ def test_the_api_describes_itself_without_warnings(client):
     }
     paths = client.get("/api/catalog/schema/").json()["paths"]
     assert list(paths) == ["/api/events/", "/api/events/{event_id}/", "/api/events/{event_id}/seats/"]
+
+
+def test_the_api_says_how_it_refuses(client):
+    described = client.get("/api/catalog/schema/").json()
+    responses = described["paths"]["/api/events/"]["get"]["responses"]
+    assert list(responses) == ["200", "400", "429", "503"]
+    assert responses["400"]["description"] == "not a cursor"
+    for status in ("400", "429", "503"):
+        assert responses[status]["content"]["application/problem+json"]["schema"] == {
+            "$ref": "#/components/schemas/Problem"
+        }
+    assert "ProblemMistake" in described["components"]["schemas"]
+
+
+def test_the_kinds_of_problems_have_pages(client):
+    kind = client.get("/api/nothing/").json()["type"]
+    assert kind == "/problems/not-found"
+    assert "Check the address" in client.get(kind).content.decode()

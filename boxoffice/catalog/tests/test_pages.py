@@ -60,7 +60,7 @@ def test_titles_are_escaped(client):
 
 @pytest.mark.parametrize("path", ["/nothing-here/", "/events/999/"])
 def test_a_missing_page_is_a_page(client, path):
-    answer = client.get(path)
+    answer = client.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
     assert answer.status_code == 404
     assert "not on the programme" in answer.content.decode()
 

@@ -15,10 +15,10 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from mainstay.http import rate_limit
+from mainstay.http.problems import MEDIA_TYPE, Problem
 from orders import payments, queries
 from orders.actions import accounts, holds, purchase
 from orders.models import Account, Hold, Order
-from orders.problems import MEDIA_TYPE, Problem
 
 MOST_SEATS = 8
 LONGEST_KEY = 200
@@ -116,7 +116,7 @@ class Accounts(Open):
             account, token = accounts.open_account(**given)
         except accounts.EmailTaken:
             raise Problem(
-                409, "email-taken", "There is an account with this address. Sign in instead?"
+                409, "urn:boxoffice:email-taken", "There is an account with this address. Sign in instead?"
             ) from None
         return Response({"id": account.pk, "token": token}, status=201)
 
@@ -130,7 +130,9 @@ class Tokens(Open):
         try:
             account, token = accounts.sign_in(**validated(Credentials, request))
         except accounts.WrongCredentials:
-            raise Problem(401, "wrong-credentials", "Address and password do not belong together.") from None
+            raise Problem(
+                401, "urn:boxoffice:wrong-credentials", "Address and password do not belong together."
+            ) from None
         return Response({"id": account.pk, "token": token}, status=201)
 
 
@@ -155,7 +157,10 @@ class Holds(Open):
             hold = holds.hold_seats(given["event"], given["seats"], account, key)
         except holds.UnknownSeats as error:
             raise Problem(
-                400, "unknown-seats", "These seats do not belong to this event.", seats=error.seat_ids
+                400,
+                "urn:boxoffice:unknown-seats",
+                "These seats do not belong to this event.",
+                seats=error.seat_ids,
             ) from None
         except holds.SeatsTaken as error:
             raise seats_taken(error) from None
@@ -175,7 +180,7 @@ class HoldDetail(Open):
         try:
             holds.release_hold(hold_id)
         except holds.HoldInUse:
-            raise Problem(409, "hold-in-use", "An order has these seats.") from None
+            raise Problem(409, "urn:boxoffice:hold-in-use", "An order has these seats.") from None
         return Response(status=204)
 
 
@@ -236,25 +241,31 @@ def purchase_problem(error: Exception) -> Problem:
     """The answer for each way in which buying or cancelling can end without an order."""
     match error:
         case purchase.KeyReused():
-            return Problem(422, "key-reused", "This Idempotency-Key belongs to another order.")
+            return Problem(422, "urn:boxoffice:key-reused", "This Idempotency-Key belongs to another order.")
         case purchase.StillRunning():
-            return Problem(409, "still-running", "This order is being worked on.", retry_after=1)
+            return Problem(
+                409, "urn:boxoffice:still-running", "This order is being worked on.", retry_after=1
+            )
         case purchase.HoldInUse():
-            return Problem(409, "hold-in-use", "Another order has these seats already.")
+            return Problem(409, "urn:boxoffice:hold-in-use", "Another order has these seats already.")
         case purchase.HoldGone():
-            return Problem(410, "hold-expired", "Your hold ran out before the payment. You were not charged.")
+            return Problem(
+                410,
+                "urn:boxoffice:hold-expired",
+                "Your hold ran out before the payment. You were not charged.",
+            )
         case purchase.NotCancellable():
-            return Problem(409, "not-cancellable", "Only a paid order can be cancelled.")
+            return Problem(409, "urn:boxoffice:not-cancellable", "Only a paid order can be cancelled.")
         case _:
             detail = "The bank has not answered yet. Repeat with the same key: you will not be charged twice."
-            return Problem(503, "outcome-unknown", detail, retry_after=2)
+            return Problem(503, "urn:boxoffice:outcome-unknown", detail, retry_after=2)
 
 
 def seats_taken(error: holds.SeatsTaken) -> Problem:
     taken = [{"id": seat.pk, "row": seat.row, "number": seat.number} for seat in error.seats]
     names = ", ".join(f"{seat.row}{seat.number}" for seat in error.seats)
     words = "Seat {} was just taken." if len(taken) == 1 else "Seats {} were just taken."
-    return Problem(409, "seats-taken", words.format(names), taken=taken)
+    return Problem(409, "urn:boxoffice:seats-taken", words.format(names), taken=taken)
 
 
 def validated(serializer: type[serializers.Serializer[Any]], request: Request) -> dict[str, Any]:
@@ -266,7 +277,9 @@ def validated(serializer: type[serializers.Serializer[Any]], request: Request) -
 def required_key(request: Request) -> str:
     key = request.headers.get("Idempotency-Key", "")
     if not 1 <= len(key) <= LONGEST_KEY:
-        raise Problem(400, "key-missing", f"Send an Idempotency-Key of at most {LONGEST_KEY} characters.")
+        raise Problem(
+            400, "urn:boxoffice:key-missing", f"Send an Idempotency-Key of at most {LONGEST_KEY} characters."
+        )
     return key
 
 

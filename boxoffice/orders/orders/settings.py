@@ -13,6 +13,7 @@ SECRET_KEY = mainstay.secret_key()
 ALLOWED_HOSTS = mainstay.allowed_hosts()
 CSRF_TRUSTED_ORIGINS = mainstay.csrf_trusted_origins()
 INTERNAL_TOKEN = mainstay.internal_token()
+globals().update(mainstay.security())
 
 INSTALLED_APPS = [
     *mainstay.installed_apps(),
@@ -82,7 +83,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "orders.problems.handle",
+    "EXCEPTION_HANDLER": "mainstay.http.problems.drf.exception_handler",
     "UNAUTHENTICATED_USER": None,
 }
 SPECTACULAR_SETTINGS = {
@@ -91,6 +92,11 @@ SPECTACULAR_SETTINGS = {
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api",
+    "ENABLE_DJANGO_DEPLOY_CHECK": False,  # the views are described later, and a test validates that
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "mainstay.http.problems.openapi.add_problems",
+    ],
 }
 
 PUBLIC_URL = os.environ.get("MAINSTAY_PUBLIC_URL", "http://127.0.0.1:8000")
@@ -104,6 +110,8 @@ if folder := os.environ.get("BOXOFFICE_MAIL_FOLDER"):
         "BACKEND": "django.core.mail.backends.filebased.EmailBackend",
         "OPTIONS": {"file_path": folder},
     }
+# The tickets of a demonstration are for reading in its log; from Django 6.1 on that is an error.
+SILENCED_SYSTEM_CHECKS = [*mainstay.security()["SILENCED_SYSTEM_CHECKS"], "mail.E001"]
 if django.VERSION < (6, 1):  # which knows no MAILERS
     EMAIL_BACKEND = MAILERS["default"]["BACKEND"]
     EMAIL_FILE_PATH = folder

@@ -5,10 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import path
 
-from orders import api, internal_api, problems
-
-handler404 = problems.not_found
-handler500 = problems.server_error
+from orders import api, internal_api
 
 
 def schema(request: HttpRequest) -> HttpResponse:

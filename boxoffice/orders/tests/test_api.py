@@ -35,7 +35,7 @@ def signed_in(post, account):
 def problem(answer) -> tuple[int, str]:
     assert answer.headers["Content-Type"] == "application/problem+json"
     assert answer.json()["status"] == answer.status_code
-    return answer.status_code, answer.json()["type"].removeprefix("urn:boxoffice:")
+    return answer.status_code, answer.json()["type"].removeprefix("urn:boxoffice:").removeprefix("/problems/")
 
 
 class TestAccounts:
@@ -58,7 +58,7 @@ class TestAccounts:
     def test_weak_passwords_are_refused(self, post, password):
         answer = post("/api/accounts/", {"email": "ada@example.org", "password": password})
         assert problem(answer) == (400, "invalid")
-        assert "password" in answer.json()["errors"]
+        assert {each["pointer"] for each in answer.json()["errors"]} == {"/password"}
 
     @pytest.mark.parametrize("given", [{"password": "wrong horse 10"}, {"email": "nobody@example.org"}])
     def test_wrong_credentials_are_not_told_apart(self, post, account, given):
@@ -165,9 +165,9 @@ class TestOrders:
         assert problem(answer) == (410, "hold-expired")
 
     def test_strangers_are_refused(self, post, client):
-        assert problem(client.get("/api/orders/")) == (401, "not_authenticated")
+        assert problem(client.get("/api/orders/")) == (401, "not-authenticated")
         answer = post("/api/orders/", {}, Authorization="Bearer guess")
-        assert problem(answer) == (401, "authentication_failed")
+        assert problem(answer) == (401, "authentication-failed")
 
     def test_orders_of_others_do_not_exist(self, client, signed_in, hold, payments):
         other = Account.objects.create(email="bob@example.org", password="x")
@@ -223,3 +223,11 @@ def test_the_schema_is_served(client):
 
 def test_admin_asks_for_a_sign_in(client):
     assert client.get("/admin/orders/order/").status_code == 302
+
+
+def test_the_api_says_how_it_refuses(client):
+    paths = client.get("/api/orders/schema/").json()["paths"]
+    buying = paths["/api/orders/"]["post"]["responses"]
+    assert {"201", "400", "401", "402", "403", "409", "410", "422", "429", "503"} == set(buying)
+    assert "401" not in paths["/api/accounts/"]["post"]["responses"]
+    assert "404" in paths["/api/orders/{order_id}/"]["get"]["responses"]

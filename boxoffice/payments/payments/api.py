@@ -10,9 +10,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from mainstay.http.problems import Problem
 from payments import actions, bank, queries
 from payments.models import Charge, Weather
-from payments.problems import Problem
 
 
 class ChargeInput(serializers.Serializer):
@@ -36,9 +36,13 @@ class BankAsked(APIView):
 
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, bank.BankFailed):
-            exc = Problem(503, "bank-failed", "The bank cannot work at the moment.", retry_after=1)
+            exc = Problem(
+                503, "urn:boxoffice:bank-failed", "The bank cannot work at the moment.", retry_after=1
+            )
         elif isinstance(exc, bank.BankSilent):
-            exc = Problem(504, "bank-silent", "The bank did not answer; ask again with the same key.")
+            exc = Problem(
+                504, "urn:boxoffice:bank-silent", "The bank did not answer; ask again with the same key."
+            )
         return super().handle_exception(exc)
 
 
@@ -50,7 +54,9 @@ class Charges(BankAsked):
         try:
             charge, repeated = actions.charge_card(required_key(request), **given.validated_data)
         except actions.KeyReused:
-            raise Problem(422, "key-reused", "This Idempotency-Key belongs to another request.") from None
+            raise Problem(
+                422, "urn:boxoffice:key-reused", "This Idempotency-Key belongs to another request."
+            ) from None
         return answer(charge, repeated)
 
 
@@ -69,7 +75,7 @@ class Refunds(BankAsked):
         try:
             actions.refund_charge(charge)
         except actions.NotCharged:
-            raise Problem(409, "not-charged", "This charge took no money.") from None
+            raise Problem(409, "urn:boxoffice:not-charged", "This charge took no money.") from None
         return Response(represent(charge))
 
 
@@ -90,7 +96,7 @@ class Bank(APIView):
 def required_key(request: Request) -> str:
     key = request.headers.get("Idempotency-Key", "")
     if not 1 <= len(key) <= 200:
-        raise Problem(400, "key-missing", "Send an Idempotency-Key of at most 200 characters.")
+        raise Problem(400, "urn:boxoffice:key-missing", "Send an Idempotency-Key of at most 200 characters.")
     return key
 
 

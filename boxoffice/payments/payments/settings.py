@@ -10,8 +10,10 @@ SECRET_KEY = mainstay.secret_key()
 ALLOWED_HOSTS = mainstay.allowed_hosts()
 CSRF_TRUSTED_ORIGINS = mainstay.csrf_trusted_origins()
 INTERNAL_TOKEN = mainstay.internal_token()
+globals().update(mainstay.security())
 
 INSTALLED_APPS = [
+    "mainstay.http",
     "mainstay.db",
     "payments",
     "django.contrib.admin",
@@ -64,7 +66,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["payments.internal.InternalOnly"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "EXCEPTION_HANDLER": "payments.problems.handle",
+    "EXCEPTION_HANDLER": "mainstay.http.problems.drf.exception_handler",
     "UNAUTHENTICATED_USER": None,
 }
 

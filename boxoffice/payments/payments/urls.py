@@ -3,10 +3,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import path
 
-from payments import api, problems
-
-handler404 = problems.not_found
-handler500 = problems.server_error
+from payments import api
 
 urlpatterns = [
     path("api/charges/", api.Charges.as_view()),

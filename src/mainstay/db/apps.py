@@ -1,9 +1,15 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.core import checks
 
 
 class DatabaseConfig(AppConfig):
     name = "mainstay.db"
     label = "mainstay_db"
     verbose_name = "Mainstay database"
+
+    def ready(self) -> None:
+        from mainstay.db.checks import check_databases  # reads URLs, which may import models
+
+        checks.register(check_databases)

@@ -6,12 +6,17 @@ import json
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from mainstay.base import problempage as page
 from mainstay.base import wire
+from mainstay.base.context import request_id
+from mainstay.base.problemtypes import MEDIA_TYPE
 from mainstay.health import readiness
 from mainstay.http import metrics
+from mainstay.http.problems import Problem
+from mainstay.http.problems.accept import wants_page
 
 JSON = "application/json"
-PROBLEM = "application/problem+json"
+PROBLEM = MEDIA_TYPE
 RETRY_AFTER = "1"
 """Seconds; a full process has room again within one, and another replica has it now."""
 
@@ -47,7 +52,9 @@ def internal(path: str) -> Answer:
     """The answer on one of the replica's own paths."""
     if path == wire.METRICS_PATH:
         body, content_type = metrics.render()
-        return Answer(200, content_type, body) if body else problem(404, "prometheus_client is missing")
+        return (
+            Answer(200, content_type, body) if body else problem(404, detail="prometheus_client is missing")
+        )
     return of_probe(_PROBES[path]())
 
 
@@ -55,18 +62,28 @@ def of_probe(answer: readiness.Answer) -> Answer:
     return Answer(answer.code, JSON, json.dumps(answer.as_json()).encode())
 
 
-def overloaded() -> Answer:
-    return problem(
-        503, "This process has as many requests as it can answer in time.", ("retry-after", RETRY_AFTER)
-    )
+def overloaded(accept: str = "") -> Answer:
+    """More than the process can answer in time; ``accept`` is the request's header of that name."""
+    return problem(503, "overloaded", "", ("retry-after", RETRY_AFTER), accept=accept)
 
 
-def malformed() -> Answer:
-    return problem(400, "The request's framing is ambiguous.", ("connection", "close"))
+def malformed(accept: str = "") -> Answer:
+    """A request that two programs could read in two ways; the connection ends with it."""
+    return problem(400, "ambiguous-framing", "", ("connection", "close"), accept=accept)
 
 
-def problem(status: int, detail: str, *headers: tuple[str, str]) -> Answer:
-    """An RFC 9457 problem."""
-    title = HTTPStatus(status).phrase
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-    return Answer(status, PROBLEM, json.dumps(body).encode(), headers)
+def broken(accept: str = "") -> Answer:
+    """The application raised, or ended without an answer."""
+    return problem(500, accept=accept)
+
+
+def problem(
+    status: int, slug: str = "", detail: str = "", *headers: tuple[str, str], accept: str = ""
+) -> Answer:
+    """An RFC 9457 problem, or a page for a browser that asks for one."""
+    found = Problem(status, slug, detail)
+    headers = (("vary", "Accept"), *headers)
+    if not wants_page(accept):
+        return Answer(status, PROBLEM, found.body(), headers)
+    shown = page.render(found.title, found.detail, request_id())
+    return Answer(status, page.CONTENT_TYPE, shown, (("content-security-policy", page.POLICY), *headers))

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.core import checks
 
 
 class HttpConfig(AppConfig):
     name = "mainstay.http"
     label = "mainstay_http"
-    verbose_name = "Mainstay HTTP"
+    verbose_name = "Mainstay requests"
 
     def ready(self) -> None:
         from mainstay.health.builtin import declare
+        from mainstay.http.checks import check_settings
         from mainstay.http.probes import start_if_asked
 
+        checks.register(check_settings)
         declare()
         start_if_asked()

@@ -81,7 +81,8 @@ class AsgiEntrance:
                 await self._application(scope, reply.receive, reply.send)
                 await reply.end()
         except Exception:
-            exchange.status = exchange.status or 500
+            if not exchange.status:  # nothing was said yet; the server writes the error down
+                await _send_answer(reply.send, answers.broken())
             raise
         finally:
             reply.leave()

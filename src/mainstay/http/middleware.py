@@ -1,9 +1,11 @@
 """
 What only Django can tell the outermost layer, in one pass.
 
-It writes the route into the access line, and turns database errors that mean "not now"
-into 503 with ``Retry-After``, also those raised by other middleware. Works under both
-interfaces without a change of thread.
+It writes the route into the access line, and sees to it that whatever goes wrong further
+in becomes a problem (RFC 9457): database errors that mean "not now" 503 with
+``Retry-After``, Django's own refusals their status, and everything else 500, also where
+an error handler or another middleware is what fails. Works under both interfaces
+without a change of thread.
 """
 
 from __future__ import annotations
@@ -14,16 +16,18 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
 from django.core.signals import got_request_exception
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 
-from mainstay.base.context import request_id
-from mainstay.http import problems, routes, unavailable
-from mainstay.http.answers import RETRY_AFTER
+from mainstay.http import routes, unavailable
 from mainstay.http.exchange import EXCHANGE
 from mainstay.http.limits import fields
+from mainstay.http.problems import Problem, handlers
+from mainstay.http.problems.responses import fill, prefers_page, respond
 
-MARK = "_mainstay_unavailable"
+MARK = "_mainstay_problem"
+"""The attribute of a request that says which problem its exception is."""
 
 _logger = logging.getLogger("mainstay.http")
 
@@ -39,15 +43,32 @@ class EntranceMiddleware:
         self._is_async = iscoroutinefunction(get_response)
         if self._is_async:
             markcoroutinefunction(self)
-        got_request_exception.connect(_mark_unavailable, dispatch_uid="mainstay.http.unavailable")
+        handlers.install()
+        got_request_exception.connect(_mark_failed, dispatch_uid="mainstay.http.problems")
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self._is_async:
             return self._respond_async(request)
-        return _replace_unavailable(request, self._get_response(request))
+        response: HttpResponseBase
+        try:
+            response = self._get_response(request)
+        except Exception as error:
+            response = last_resort(request, error)
+        else:
+            response = response if response.status_code < 400 else settle(request, response)
+        fields.apply(request, response)
+        return response
 
     async def _respond_async(self, request: HttpRequest) -> HttpResponseBase:
-        return _replace_unavailable(request, await self._get_response(request))
+        response: HttpResponseBase
+        try:
+            response = await self._get_response(request)
+        except Exception as error:
+            response = last_resort(request, error)
+        else:
+            response = response if response.status_code < 400 else settle(request, response)
+        fields.apply(request, response)
+        return response
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
         exchange = EXCHANGE.get()
@@ -55,29 +76,75 @@ class EntranceMiddleware:
             routes.note(exchange, request.resolver_match)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
-        reason = unavailable.reason(error)
-        return refuse(request, reason) if reason else None
+        if problem := unavailable.problem(error):
+            return refuse(request, problem)
+        if problem := handlers.refusal(error):
+            setattr(request, MARK, problem)
+        return None
 
 
-def refuse(request: HttpRequest, reason: str) -> HttpResponseBase:
-    """Answer 503 with ``Retry-After`` and say why in the log, in one line."""
-    _logger.warning("answered 503: %s", reason, extra={"path": request.path, "method": request.method})
-    response = problems.response(request, 503, f"Try again in a moment: {reason}.", request_id())
-    response["Retry-After"] = RETRY_AFTER
+def refuse(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """Answer with a problem; one of the server's own is said in the log, in one line."""
+    if problem.status >= 500:
+        said = {"path": request.path, "method": request.method}
+        _logger.warning("answered %s: %s", problem.status, problem.detail, extra=said)
+    return respond(request, problem)
+
+
+def settle(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """
+    The answer to a request that failed, as its caller reads it.
+
+    What a view answers by itself stays, whatever its status. Only what Django made of an
+    exception is replaced, and the 405 of its own that has no body.
+    """
+    marked: Problem | None = getattr(request, MARK, None)
+    if marked is not None and response.status_code == 500 != marked.status:
+        response.close()
+        return refuse(request, marked)
+    if not isinstance(response, HttpResponse):
+        return response
+    if isinstance(response, HttpResponseNotAllowed) and not response.content:
+        fill(request, response, Problem(405))
+        return response
+    problem = marked or _unresolved(request, response)
+    if problem and not prefers_page(request) and _is_for_people(response):
+        response.status_code = problem.status
+        fill(request, response, problem)
     return response
 
 
-def _mark_unavailable(sender: Any, request: HttpRequest | None = None, **kwargs: Any) -> None:
+def last_resort(request: HttpRequest, error: Exception) -> HttpResponse:
+    """
+    Answer an error that Django could not turn into a response: its error handler failed, or its log did.
+
+    Raises:
+        Exception: The same one, where ``DEBUG_PROPAGATE_EXCEPTIONS`` wants it.
+    """
+    if settings.DEBUG_PROPAGATE_EXCEPTIONS:
+        raise error
+    try:
+        _logger.error("an error handler failed", exc_info=error, extra={"path": request.path})
+    except Exception:  # the log is what is broken; the client gets an answer all the same
+        sys.stderr.write(f"mainstay: the log failed while telling of {type(error).__name__}\n")
+    response = respond(request, unavailable.problem(error) or Problem(500))
+    response._has_been_logged = True  # type: ignore[attr-defined]  # as django.utils.log.log_response marks it
+    return response
+
+
+def _mark_failed(sender: Any, request: HttpRequest | None = None, **kwargs: Any) -> None:
     """Sent while the error is being handled, which is the only place where middleware's own errors show."""
     error = sys.exc_info()[1]
-    reason = unavailable.reason(error) if error else None
-    if request is not None and reason:
-        setattr(request, MARK, reason)
+    if request is not None and error is not None:
+        setattr(request, MARK, unavailable.problem(error) or Problem(500))
 
 
-def _replace_unavailable(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    fields.apply(request, response)
-    if response.status_code != 500 or not (reason := getattr(request, MARK, None)):
-        return response
-    response.close()
-    return refuse(request, reason)
+def _unresolved(request: HttpRequest, response: HttpResponse) -> Problem | None:
+    """No view was found, so no view can have answered."""
+    return Problem(404) if response.status_code == 404 and request.resolver_match is None else None
+
+
+def _is_for_people(response: HttpResponse) -> bool:
+    """Whether an answer is a page; in development Django's traceback is plain text for programs."""
+    kind = response.headers.get("Content-Type", "")
+    return kind.startswith("text/html") or (settings.DEBUG and kind.startswith("text/plain"))

@@ -33,7 +33,7 @@ class Probes(BaseHTTPRequestHandler):
         """The name is the standard library's."""
         path = self.path.partition("?")[0]
         if path not in answers.PATHS:
-            answer = answers.problem(404, "Only probes and metrics are answered here.")
+            answer = answers.problem(404, detail="Only probes and metrics are answered here.")
         elif path == wire.READY_PATH:
             answer = answers.of_probe(readiness.work())
         else:

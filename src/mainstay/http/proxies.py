@@ -20,7 +20,7 @@ Network = IPv4Network | IPv6Network
 FORWARDED_FOR: Final = "x-forwarded-for"
 FORWARDED_PROTO: Final = "x-forwarded-proto"
 FORWARDED_HOST: Final = "x-forwarded-host"
-FORWARDED_PREFIX: Final = "x-forwarded-"
+FORWARDED_PREFIX: Final = "x-forwarded"
 STANDARD: Final = "forwarded"
 
 REMEMBERED = 1024

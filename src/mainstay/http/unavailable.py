@@ -1,5 +1,5 @@
 """
-Which database errors mean "not now" rather than "broken".
+Which errors mean "not now" rather than "broken", and are told the caller as such.
 
 A pool with no connection left, a primary that is being replaced, a statement that took
 too long: the same request may succeed a second later, so the caller is told 503 and
@@ -9,6 +9,12 @@ when to come back, in place of an error 500 and a traceback.
 from __future__ import annotations
 
 from django.db.utils import InterfaceError, OperationalError
+from django.http.request import UnreadablePostError
+
+from mainstay.http.problems import Problem
+
+RETRY_AFTER = 1
+"""Seconds; a pool has a free connection again within one, and a failover takes little more."""
 
 POSTGRES_STATES = (
     "08",  # connection exceptions
@@ -24,6 +30,21 @@ REASONS = {
     "PoolTimeout": "no database connection was free in time",
     "TooManyRequests": "the database pool is full",
 }
+
+
+def problem(error: BaseException) -> Problem | None:
+    """The problem that an error is for its caller; ``None`` when it is a fault of the code, which is a 500."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, UnreadablePostError):
+        return Problem(400, "incomplete-body")
+    name = type(error).__name__
+    if name == "DeadlineExceeded":
+        return Problem(504, "deadline-exceeded")
+    if why := reason(error):
+        slug = "outcome-unknown" if name == "OutcomeUnknown" else "unavailable"
+        return Problem(503, slug, f"Try again in a moment: {why}.", retry_after=RETRY_AFTER)
+    return None
 
 
 def reason(error: BaseException) -> str | None:

@@ -8,6 +8,7 @@ busy process still says that it lives.
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from threading import Lock, Semaphore
 from typing import Any
@@ -83,6 +84,13 @@ class WsgiEntrance:
         exit_ = _Exit(self, exchange)
         try:
             return self._work(environ, start_response, exit_)
+        except Exception:
+            if exchange.status:
+                exit_.leave()
+                raise
+            traceback.print_exc()  # not logged: the log may be what is broken
+            start = _starter(start_response, exchange, self._process)
+            return exit_.through(_send_answer(start, answers.broken()))
         except BaseException:
             exchange.status = exchange.status or 500
             exit_.leave()
@@ -219,7 +227,7 @@ def _is_well_formed(environ: Environ) -> bool:
 
 def _apply_forwarding(environ: Environ, trusted: TrustedProxies, believed: bool) -> None:
     if not believed:
-        for name in [key for key in environ if key.startswith(("HTTP_X_FORWARDED_", "HTTP_FORWARDED"))]:
+        for name in [key for key in environ if key.startswith(("HTTP_X_FORWARDED", "HTTP_FORWARDED"))]:
             del environ[name]
         return
     environ["REMOTE_ADDR"] = trusted.client(environ["REMOTE_ADDR"], environ.get("HTTP_X_FORWARDED_FOR", ""))

@@ -9,12 +9,12 @@ from typing import Any
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpResponse, HttpResponseBase
 
-from mainstay.base.context import request_id
-from mainstay.http import problems
 from mainstay.http.limits import current, fields
 from mainstay.http.limits.engine import UNKNOWN, Budget, Decision
 from mainstay.http.limits.keys import Keys
 from mainstay.http.limits.rate import Rate
+from mainstay.http.problems import Problem
+from mainstay.http.problems.responses import respond
 
 EXCEEDED = "violated-policies"
 """The member of a problem that names what was exceeded, as the draft of the fields defines it."""
@@ -123,8 +123,7 @@ def refusal(request: Any, verdict: Verdict, decision: Decision) -> HttpResponse:
     else:
         status, detail = 429, f"Too many requests. The next one is welcome in {_words(wait)}."
     members: dict[str, Any] = {EXCEEDED: [fields.unquoted(verdict.violated)]}
-    response = problems.response(request, status, detail, request_id(), **members)
-    response["Retry-After"] = str(wait)
+    response = respond(request, Problem(status, detail=detail, retry_after=wait, **members))
     verdict.write(response)
     return response
 

@@ -15,7 +15,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from mainstay.base import wire
+from mainstay.base import problempage, wire
+from mainstay.base.problemtypes import ProblemType, of_status, uri
 from mainstay.ops.topology.values import Service, Topology
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
@@ -158,36 +159,40 @@ UNTRUSTED = rf"^({'|'.join(UNTRUSTED_PREFIXES)})|^({'|'.join(_OTHERS)})$|_"
 
 # --- errors the edge itself answers with ------------------------------------------------
 
+PERSON = "text/html"
+"""A caller whose Accept has this gets a page …"""
+PROGRAM = "json"
+"""… unless it has this as well: an edge cannot weigh the two as a process does."""
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A small ``application/problem+json`` answer (RFC 9457)."""
+    """A small answer: ``application/problem+json`` (RFC 9457) for programs, HTML for people."""
 
-    status: int
-    title: str
-    detail: str
+    kind: ProblemType
     retry_after: int = 0
 
     @property
-    def body(self) -> str:
-        return json.dumps({"title": self.title, "status": self.status, "detail": self.detail})
+    def status(self) -> int:
+        return self.kind.status
 
+    def problem(self, request_id: str) -> str:
+        """The JSON; ``request_id`` is how the program writes the id of the request."""
+        members = {"type": uri(self.kind.slug), "title": self.kind.title, "status": self.status}
+        return json.dumps({**members, "detail": self.kind.detail, "request_id": request_id})
+
+    def html(self, request_id: str) -> str:
+        """The page, on one line."""
+        shown = problempage.render(self.kind.title, self.kind.detail, request_id).decode()
+        return shown.replace("\n", "")
+
+
+RETRIED = {429: 1, 502: 1, 503: 1}
+"""Seconds of Retry-After by status."""
 
 PAGES = {
-    page.status: page
-    for page in (
-        Page(400, "Bad Request", "The request could not be read as HTTP."),
-        Page(403, "Forbidden", "This is not allowed."),
-        Page(404, "Not Found", "There is nothing at this address."),
-        Page(408, "Request Timeout", "The request did not arrive in time."),
-        Page(413, "Content Too Large", "The body is larger than this server accepts."),
-        Page(429, "Too Many Requests", "Too many requests at once from this address.", 1),
-        Page(431, "Request Header Fields Too Large", "The headers are larger than this server accepts."),
-        Page(500, "Internal Server Error", "The request could not be handled."),
-        Page(502, "Bad Gateway", "The server behind this one broke off; whether it acted is not known.", 1),
-        Page(503, "Service Unavailable", "No server can take the request at the moment.", 1),
-        Page(504, "Gateway Timeout", "The answer took too long; whether it was acted on is not known."),
-    )
+    status: Page(of_status(status), RETRIED.get(status, 0))
+    for status in (400, 403, 404, 408, 413, 429, 431, 500, 502, 503, 504)
 }
 
 # --- where requests go -----------------------------------------------------------------------

@@ -97,6 +97,6 @@ def test_a_wrong_rate_is_one_clear_error(scope: str, id: str) -> None:
     class Wrong(Base):
         throttle_scope = scope
 
-    with pytest.raises(InvalidInput) as caught:
+    with override_settings(DEBUG_PROPAGATE_EXCEPTIONS=True), pytest.raises(InvalidInput) as caught:
         get(Wrong)
     assert [problem.id for problem in caught.value.problems] == [id]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 import resource
 
@@ -89,11 +90,14 @@ def test_headers_that_applications_need_pass(name: str) -> None:
     assert not re.search(policy.UNTRUSTED, name.lower())
 
 
-def test_every_page_is_a_problem_of_its_status() -> None:
-    for status, page in policy.PAGES.items():
-        assert f'"status": {status}' in page.body
-        # The texts stand between quotation marks of two configuration languages.
-        assert not set("'$%\\") & set(page.body)
+@pytest.mark.parametrize("page", policy.PAGES.values(), ids=policy.PAGES)
+def test_every_page_is_a_problem_of_its_status(page: policy.Page) -> None:
+    problem = json.loads(page.problem("an-id"))
+    assert problem["status"] == page.status
+    assert problem["type"].startswith("/problems/")
+    assert problem["request_id"] == "an-id"
+    # The texts stand between quotation marks of two configuration languages, and in brackets of one.
+    assert not set("'$%\\[]\n") & set(page.problem("") + page.html(""))
 
 
 @pytest.mark.parametrize(

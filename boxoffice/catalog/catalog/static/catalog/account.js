@@ -55,7 +55,7 @@
         session.begin(email.value.trim(), answer.token);
       } catch (problem) {
         if (problem.code === "email-taken") { known = true; label(); }
-        error.textContent = Object.values(problem.body.errors || {}).flat().join(" ") || problem.message;
+        error.textContent = (problem.body.errors || []).map((mistake) => mistake.detail).join(" ") || problem.message;
       } finally {
         submit.disabled = false;
         submit.classList.remove("busy");

@@ -18,7 +18,7 @@ class Problem extends Error {
     super(body.detail || body.title || "Something went wrong.");
     this.status = status;
     this.body = body;
-    this.code = String(body.type || "").split(":").pop();
+    this.code = String(body.type || "").split(/[:\/]/).pop();
     this.retryAfter = retryAfter;
   }
 }

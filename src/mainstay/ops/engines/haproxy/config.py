@@ -33,6 +33,9 @@ CHUNKED_BODY = 32 * 1024
 HARD_STOP = 3.0
 """Seconds that requests under way get when the edge stops."""
 
+ID = "~id~"
+"""Marks the place of the request's id in a page."""
+
 LOG_FIELDS = {
     "time": "%Ts.%ms",
     "client": '"%ci"',
@@ -123,11 +126,29 @@ def _words() -> Mapping[str, object]:
         "dotted": policy.DOTTED,
         "hidden": policy.HIDDEN,
         "untrusted": policy.UNTRUSTED,
-        "unreadable": policy.PAGES[400],
+        "person": policy.PERSON,
+        "program": policy.PROGRAM,
+        "body": body,
         "too_long": policy.PAGES[431],
         # HAProxy has no page of its own for 431; a rule answers it.
         "error_pages": [page for page in policy.PAGES.values() if page.status != 431],
     }
+
+
+def body(page: policy.Page) -> str:
+    """
+    A page's text, as a log format that chooses between its two forms and puts the request's id in.
+
+    https://docs.haproxy.org/2.8/configuration.html#7.3.1-iif
+    """
+    pieces = zip(page.html(ID).split(ID), page.problem(ID).split(ID), strict=True)
+    chosen = (f"%[var(txn.page,0),bool,iif({argument(html)},{argument(json)})]" for html, json in pieces)
+    return "%[var(txn.id,)]".join(chosen)
+
+
+def argument(text: str) -> str:
+    """An argument of a converter, inside strong quotes of the configuration language."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def word(text: str) -> str:

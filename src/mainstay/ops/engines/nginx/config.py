@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from mainstay.base import wire
+from mainstay.base.problemtypes import MEDIA_TYPE
 from mainstay.ops.engines import policy
 from mainstay.ops.engines.engine import Address, Backend, File, Node
 from mainstay.ops.engines.text import render
@@ -96,7 +97,10 @@ def _included(features: frozenset[str]) -> tuple[File, ...]:
     pages = tuple(policy.PAGES.values())
     return (
         File("errors.conf", render("nginx-errors.conf.j2", pages=pages)),
-        File("pages.conf", render("nginx-pages.conf.j2", pages=pages, request_id_header=wire.REQUEST_ID)),
+        File(
+            "pages.conf",
+            render("nginx-pages.conf.j2", pages=pages, forms=forms, request_id_header=wire.REQUEST_ID),
+        ),
         File(
             "untrusted.conf",
             render(
@@ -138,6 +142,8 @@ def _words() -> Mapping[str, object]:
         "compressed_types": " ".join(kind for kind in policy.COMPRESSED_TYPES if kind != "text/html"),
         "hidden": escaped(policy.HIDDEN),
         "dotted": escaped(policy.DOTTED_RAW),
+        "person": policy.PERSON,
+        "program": policy.PROGRAM,
         "settle": milliseconds(SETTLE),
         "shutdown": SHUTDOWN,
     }
@@ -158,6 +164,19 @@ def metrics(rotation: Rotation, features: frozenset[str]) -> str:
             for state in ("active", "reading", "writing", "waiting")
         ]
     return "".join(f"{line}\\n" for line in lines)
+
+
+def forms(page: policy.Page) -> tuple[tuple[str, str, str], ...]:
+    """
+    The two forms of a page: how its name ends, its type, its text.
+
+    Not ``.html``: nginx would take the type from that, without a charset.
+    """
+    request_id = "$mainstay_request_id"
+    return (
+        ("", MEDIA_TYPE, page.problem(request_id)),
+        ("-page", '"text/html; charset=utf-8"', page.html(request_id)),
+    )
 
 
 def places(route: policy.Route) -> tuple[str, ...]:

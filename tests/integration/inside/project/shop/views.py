@@ -30,7 +30,9 @@ async def async_slow(request, milliseconds):
 
 
 def who(request):
-    forwarded = sorted(name for name in request.META if "FORWARDED" in name)
+    forwarded = sorted(
+        name for name in request.META if name.startswith(("HTTP_X_FORWARDED", "HTTP_FORWARDED"))
+    )
     return JsonResponse(
         {
             "client": request.META["REMOTE_ADDR"],

@@ -19,6 +19,9 @@ INSTALLED_APPS = [
 MIDDLEWARE = [*mainstay.MIDDLEWARE, "django.middleware.common.CommonMiddleware"]
 if os.environ.get("SHOP_COUNTS"):
     MIDDLEWARE += ["shop.middleware.counts_items"]
+if os.environ.get("SHOP_BELIEVES"):  # the settings that make a forwarding header dangerous
+    USE_X_FORWARDED_HOST = USE_X_FORWARDED_PORT = True
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 ROOT_URLCONF = "site1.urls"
 DATABASES = mainstay.databases(BASE_DIR)
 DATABASE_ROUTERS = mainstay.DATABASE_ROUTERS

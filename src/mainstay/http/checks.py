@@ -1,0 +1,171 @@
+"""
+System checks of settings that look harmless and are not: in front of Django, and between replicas.
+
+What is right for development is silent there; a process that Mainstay started is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning
+from django.core.exceptions import ImproperlyConfigured
+
+from mainstay.base import environment, options
+from mainstay.base.errors import nearest
+from mainstay.base.traps import Trap
+from mainstay.http.settings import DEVELOPMENT_KEY, MIDDLEWARE
+
+ENTRANCE = MIDDLEWARE[0]
+
+ENTRANCE_ORDER = Trap(
+    "mainstay.W201",
+    "EntranceMiddleware is {place} in MIDDLEWARE.",
+    "Begin it with *mainstay.MIDDLEWARE.",
+    "What another middleware raises is then a bare error 500: a database that cannot answer now among it.",
+)
+DEBUG_ON = Trap(
+    "mainstay.E202",
+    "DEBUG is on in a process of a running system.",
+    "DEBUG = mainstay.debug()",
+    "Errors show settings and variables to strangers, and every query is kept in memory.",
+)
+NO_SECRET = Trap(
+    "mainstay.E203",
+    "SECRET_KEY is {what} in a process of a running system.",
+    "SECRET_KEY = mainstay.secret_key()",
+    "Whoever knows the key can make sessions and password links of their own.",
+)
+ANY_HOST = Trap(
+    "mainstay.W204",
+    'ALLOWED_HOSTS has "*".',
+    "ALLOWED_HOSTS = mainstay.allowed_hosts(), which are the names that the edge accepts.",
+    "A client chooses the host in links that are made from the request, password resets among them.",
+)
+LOCAL_CACHE = Trap(
+    "mainstay.W205",
+    "CACHES[{alias!r}] is the memory of one process, and a service has several.",
+    "CACHES = mainstay.caches() with a Valkey in mainstay.toml.",
+    "Each replica has its own truth: locks lock nobody out, throttles let n times as much through, "
+    "what one deletes another still shows.",
+)
+LOCAL_SESSIONS = Trap(
+    "mainstay.W206",
+    "Sessions are kept in CACHES[{alias!r}], which {what}.",
+    'SESSION_ENGINE = "django.contrib.sessions.backends.cached_db", or a cache that is Valkey.',
+    "Who signed in at one replica is a stranger at the next, or everybody is after a restart of the cache.",
+)
+UNKNOWN_OPTION = Trap(
+    "mainstay.W207",
+    "MAINSTAY has {what}.",
+    "{hint}",
+    "An option that is spelt wrongly is an option that is not set.",
+)
+EARLY_ACK = Trap(
+    "mainstay.W208",
+    "Celery is configured and {name} is not on.",
+    "Set CELERY_TASK_ACKS_LATE and CELERY_TASK_REJECT_ON_WORKER_LOST to True, and make tasks safe to repeat.",
+    "A task is taken off the queue before it is done; one that a killed worker had is lost.",
+)
+TRAPS = (
+    ENTRANCE_ORDER,
+    DEBUG_ON,
+    NO_SECRET,
+    ANY_HOST,
+    LOCAL_CACHE,
+    LOCAL_SESSIONS,
+    UNKNOWN_OPTION,
+    EARLY_ACK,
+)
+
+LOCAL = "django.core.cache.backends.locmem.LocMemCache"
+SHARED_AND_KEPT = ("RedisCache", "DatabaseCache")
+CACHE_SESSIONS = "django.contrib.sessions.backends.cache"
+CELERY = ("CELERY_TASK_ACKS_LATE", "CELERY_TASK_REJECT_ON_WORKER_LOST")
+
+
+def check_settings(**kwargs: Any) -> list[CheckMessage]:
+    """Everything that `TRAPS` names."""
+    found = [*_front(), *_options(), *_celery()]
+    if environment.is_managed():
+        found += [*_managed(), *_shared()]
+    return found
+
+
+def report(trap: Trap, **words: object) -> CheckMessage:
+    kind = Error if trap.is_error else Warning
+    return kind(trap.message.format(**words), hint=trap.hint.format(**words), id=trap.id)
+
+
+def _front() -> Iterator[CheckMessage]:
+    middleware = list(settings.MIDDLEWARE)
+    if ENTRANCE not in middleware:
+        yield report(ENTRANCE_ORDER, place="missing")
+    elif middleware[0] != ENTRANCE:
+        yield report(ENTRANCE_ORDER, place="not the first")
+    if "*" in settings.ALLOWED_HOSTS and not settings.DEBUG:
+        yield report(ANY_HOST)
+
+
+def _managed() -> Iterator[CheckMessage]:
+    if settings.DEBUG:
+        yield report(DEBUG_ON)
+    key = _secret_key()
+    if not key:
+        yield report(NO_SECRET, what="missing")
+    elif key == DEVELOPMENT_KEY or key.startswith("django-insecure-"):
+        yield report(NO_SECRET, what="one for development")
+
+
+def _secret_key() -> str:
+    """Django raises for an empty key when it is read."""
+    try:
+        return str(settings.SECRET_KEY)
+    except ImproperlyConfigured:
+        return ""
+
+
+def _shared() -> Iterator[CheckMessage]:
+    chosen = settings.is_overridden("CACHES")  # type: ignore[misc]  # the stubs lack it
+    for alias, given in settings.CACHES.items():
+        if chosen and given.get("BACKEND") == LOCAL:
+            yield report(LOCAL_CACHE, alias=alias)
+    if settings.SESSION_ENGINE == CACHE_SESSIONS:
+        alias = settings.SESSION_CACHE_ALIAS
+        backend = settings.CACHES.get(alias, {}).get("BACKEND", "")
+        if backend == LOCAL:
+            yield report(LOCAL_SESSIONS, alias=alias, what="is the memory of one process")
+        elif not backend.endswith(SHARED_AND_KEPT):
+            yield report(LOCAL_SESSIONS, alias=alias, what="forgets what it has no room for")
+
+
+def _options() -> Iterator[CheckMessage]:
+    given = getattr(settings, "MAINSTAY", {})
+    if not isinstance(given, Mapping):
+        yield report(UNKNOWN_OPTION, what="no sections", hint='MAINSTAY = {"http": {…}}')
+        return
+    for section, keys in given.items():
+        known = options.KNOWN.get(section)
+        if known is None:
+            yield _unknown(f"an unknown section {section!r}", str(section), options.KNOWN)
+        elif not isinstance(keys, Mapping):
+            yield report(UNKNOWN_OPTION, what=f"no table under {section!r}", hint="A dictionary of options.")
+        else:
+            for key in keys:
+                if key not in known:
+                    yield _unknown(f"an unknown option {key!r} in {section!r}", str(key), known)
+
+
+def _unknown(what: str, name: str, known: Any) -> CheckMessage:
+    listed = f"There are {', '.join(sorted(known))}."
+    return report(UNKNOWN_OPTION, what=what, hint=nearest(name, known) or listed)
+
+
+def _celery() -> Iterator[CheckMessage]:
+    if not any(hasattr(settings, name) for name in ("CELERY_BROKER_URL", "CELERY_RESULT_BACKEND")):
+        return
+    for name in CELERY:
+        if not getattr(settings, name, False):
+            yield report(EARLY_ACK, name=name)

@@ -1,0 +1,118 @@
+"""Each trap fires, and is silent where nothing is wrong."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from django.core.checks import Error
+from django.core.checks import Warning as Caution
+
+from mainstay.http import checks
+from mainstay.http.settings import DEVELOPMENT_KEY
+
+LOCMEM = {"default": {"BACKEND": checks.LOCAL}}
+VALKEY = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://x"}}
+MEMCACHED = {"default": {"BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache"}}
+SESSIONS = "django.contrib.sessions.backends.cache"
+OTHER = "django.middleware.common.CommonMiddleware"
+
+
+@pytest.fixture(autouse=True)
+def sound(settings, monkeypatch):
+    """A project in which nothing is wrong, in a process of a running system."""
+    monkeypatch.setenv("MAINSTAY_SERVICE", "shop")
+    settings.MIDDLEWARE = [checks.ENTRANCE, OTHER]
+    settings.SECRET_KEY = "a-real-one" * 5
+    settings.ALLOWED_HOSTS = ["shop.example"]
+    settings.DEBUG = False
+    settings.CACHES = VALKEY
+    settings.MAINSTAY = {"http": {"problem_base": "/problems/"}}
+    return settings
+
+
+def found() -> list[str]:
+    return [message.id for message in checks.check_settings()]
+
+
+def test_a_sound_project_is_silent():
+    assert found() == []
+
+
+@pytest.mark.parametrize(
+    ("trap", "changes"),
+    [
+        (checks.ENTRANCE_ORDER, {"MIDDLEWARE": [OTHER, checks.ENTRANCE]}),
+        (checks.ENTRANCE_ORDER, {"MIDDLEWARE": [OTHER]}),
+        (checks.DEBUG_ON, {"DEBUG": True}),
+        (checks.NO_SECRET, {"SECRET_KEY": ""}),
+        (checks.NO_SECRET, {"SECRET_KEY": DEVELOPMENT_KEY}),
+        (checks.NO_SECRET, {"SECRET_KEY": "django-insecure-x"}),
+        (checks.ANY_HOST, {"ALLOWED_HOSTS": ["shop.example", "*"]}),
+        (checks.LOCAL_CACHE, {"CACHES": LOCMEM}),
+        (checks.LOCAL_SESSIONS, {"CACHES": MEMCACHED, "SESSION_ENGINE": SESSIONS}),
+        (checks.UNKNOWN_OPTION, {"MAINSTAY": {"htttp": {}}}),
+        (checks.UNKNOWN_OPTION, {"MAINSTAY": {"http": {"problem_bas": ""}}}),
+        (checks.UNKNOWN_OPTION, {"MAINSTAY": {"http": None}}),
+        (checks.UNKNOWN_OPTION, {"MAINSTAY": []}),
+        (checks.EARLY_ACK, {"CELERY_BROKER_URL": "redis://x", "CELERY_TASK_ACKS_LATE": True}),
+    ],
+)
+def test_a_trap_fires(sound, trap, changes):
+    for name, value in changes.items():
+        setattr(sound, name, value)
+    (message,) = checks.check_settings()
+    assert message.id == trap.id
+    assert isinstance(message, Error if trap.is_error else Caution)
+    assert message.hint
+    assert "{" not in message.msg.replace("{…}", "")
+
+
+def test_sessions_in_one_process_s_memory_are_two_mistakes(sound):
+    sound.CACHES, sound.SESSION_ENGINE = LOCMEM, SESSIONS
+    assert found() == [checks.LOCAL_CACHE.id, checks.LOCAL_SESSIONS.id]
+
+
+def test_a_misspelt_option_has_a_hint(sound):
+    sound.MAINSTAY = {"http": {"problem_bas": ""}}
+    assert checks.check_settings()[0].hint == "did you mean 'problem_base'?"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"CACHES": VALKEY, "SESSION_ENGINE": SESSIONS},
+        {"CELERY_BROKER_URL": "x", "CELERY_TASK_ACKS_LATE": True, "CELERY_TASK_REJECT_ON_WORKER_LOST": True},
+        {"ALLOWED_HOSTS": ["*.shop.example"]},
+    ],
+)
+def test_what_is_right_is_silent(sound, changes):
+    for name, value in changes.items():
+        setattr(sound, name, value)
+    assert found() == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"DEBUG": True, "ALLOWED_HOSTS": ["*"]}, {"SECRET_KEY": DEVELOPMENT_KEY}, {"CACHES": LOCMEM}],
+)
+def test_development_is_left_alone(sound, monkeypatch, changes):
+    monkeypatch.delenv("MAINSTAY_SERVICE")
+    for name, value in changes.items():
+        setattr(sound, name, value)
+    assert found() == []
+
+
+def test_the_apps_register_their_checks():
+    code = (
+        "import django; from django.conf import settings\n"
+        "settings.configure(SECRET_KEY='k' * 50, INSTALLED_APPS=['mainstay.http', 'mainstay.db'], MAINSTAY={'x': {}},\n"
+        " DATABASES={'default': {'ENGINE': 'django.db.backends.sqlite3', 'CONN_MAX_AGE': 60}},\n"
+        " ASGI_APPLICATION='x.y')\n"
+        "django.setup()\n"
+        "from django.core.checks import run_checks\n"
+        "print(sorted(message.id for message in run_checks()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['mainstay.W101', 'mainstay.W201', 'mainstay.W207']"
