@@ -33,6 +33,8 @@ _READ = {
     b"x-request-id": "request_id",
     b"content-length": "content_length",
     b"transfer-encoding": "transfer_encoding",
+    b"traceparent": "traceparent",
+    b"tracestate": "tracestate",
     b"x-forwarded-for": "forwarded_for",
     b"x-forwarded-proto": "forwarded_proto",
     b"x-forwarded-host": "forwarded_host",
@@ -120,6 +122,7 @@ class AsgiEntrance:
             _apply_forwarding(scope, read, client, believed)
         agent = read.get("user_agent", "")[:AGENT_LIMIT]
         exchange = Exchange(method, scope["path"], request_id, client, agent)
+        access.begin(exchange, read.get("traceparent", ""), read.get("tracestate", ""))
         scope[SEEN] = exchange
         return scope, exchange, _is_well_formed(scope, read, repeated)
 

@@ -17,10 +17,11 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.core.signals import got_request_exception
 from django.http import HttpRequest, HttpResponseBase
 
-from mainstay.base.context import request_id
+from mainstay.base.context import REQUEST, request_id
 from mainstay.http import problems, routes, unavailable
 from mainstay.http.answers import RETRY_AFTER
 from mainstay.http.exchange import EXCHANGE
+from mainstay.observability import reports
 
 MARK = "_mainstay_unavailable"
 
@@ -41,6 +42,7 @@ class EntranceMiddleware:
         got_request_exception.connect(_mark_unavailable, dispatch_uid="mainstay.http.unavailable")
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        REQUEST.set(request)
         if self._is_async:
             return self._respond_async(request)
         return _replace_unavailable(request, self._get_response(request))
@@ -55,6 +57,8 @@ class EntranceMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
         reason = unavailable.reason(error)
+        if reason:
+            reports.report_outage(error)
         return refuse(request, reason) if reason else None
 
 

@@ -114,6 +114,7 @@ class WsgiEntrance:
             environ.get("REMOTE_ADDR", ""),
             environ.get("HTTP_USER_AGENT", "")[:AGENT_LIMIT],
         )
+        access.begin(exchange, environ.get("HTTP_TRACEPARENT", ""), environ.get("HTTP_TRACESTATE", ""))
         environ[SEEN] = exchange
         return exchange
 
