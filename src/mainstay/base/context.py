@@ -9,7 +9,26 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 
+
+class Tally:
+    """
+    What one request spent on others: seconds, and how many times.
+
+    Capabilities add to it, the access line reads it. Additions from several threads of one
+    request may be lost: it is a measure, not an account.
+    """
+
+    __slots__ = ("cache_count", "cache_seconds", "call_count", "call_seconds", "db_count", "db_seconds")
+
+    def __init__(self) -> None:
+        self.db_seconds = self.cache_seconds = self.call_seconds = 0.0
+        self.db_count = self.cache_count = self.call_count = 0
+
+
 REQUEST_ID: ContextVar[str] = ContextVar("mainstay_request_id", default="")
+
+TALLY: ContextVar[Tally | None] = ContextVar("mainstay_tally", default=None)
+"""``None`` outside of a request: then nothing is counted."""
 
 
 def request_id() -> str:
