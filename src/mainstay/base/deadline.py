@@ -29,21 +29,22 @@ class Deadline:
     A moment on the monotonic clock, in seconds.
 
     ``at`` may be moved, for a route that has its own limit, but never beyond ``bound``, which is
-    how long the caller itself said it would wait. ``exceeded`` remembers that work was
-    stopped for it.
+    how long the caller itself said it would wait. ``began`` is when the wait began; ``exceeded``
+    remembers that work was stopped for it.
     """
 
-    __slots__ = ("at", "bound", "exceeded")
+    __slots__ = ("at", "began", "bound", "exceeded")
 
-    def __init__(self, at: float, bound: float = NEVER) -> None:
-        self.at = at if at < bound else bound
+    def __init__(self, began: float, seconds: float, bound: float = NEVER) -> None:
+        self.began = began
         self.bound = bound
+        self.at = min(began + seconds, bound)
         self.exceeded = False
 
     @classmethod
     def after(cls, seconds: float) -> Deadline:
         """The deadline this many seconds from now."""
-        return cls(monotonic() + seconds)
+        return cls(monotonic(), seconds)
 
     def remaining(self) -> float:
         """Seconds that are left; negative once it has passed."""
@@ -53,9 +54,9 @@ class Deadline:
     def expired(self) -> bool:
         return monotonic() >= self.at
 
-    def move(self, at: float) -> None:
-        """Set another moment, not beyond what the caller allows."""
-        self.at = min(at, self.bound)
+    def allow(self, seconds: float) -> None:
+        """Give so many seconds from the beginning, but not more than the caller does."""
+        self.at = min(self.began + seconds, self.bound)
 
     def lift(self) -> None:
         """Take it away: the answer has begun and may take as long as its reader needs."""
@@ -113,7 +114,7 @@ def within(seconds: float) -> Iterator[Deadline]:
     Nothing is interrupted by this alone: checkpoints inside see the shorter time.
     """
     outer = DEADLINE.get()
-    inner = Deadline(monotonic() + seconds, outer.at if outer is not None else NEVER)
+    inner = Deadline(monotonic(), seconds, outer.at if outer is not None else NEVER)
     token = DEADLINE.set(inner)
     try:
         yield inner

@@ -55,15 +55,15 @@ def test_nested_limits_never_give_more_than_the_outer_one(clock: list[float]) ->
 
 
 def test_a_route_may_move_its_deadline_but_not_beyond_the_caller(clock: list[float]) -> None:
-    free, bound = Deadline(105.0), Deadline(105.0, bound=102.0)
-    free.move(130.0)
-    bound.move(130.0)
+    free, bound = Deadline(100.0, 5.0), Deadline(100.0, 5.0, bound=102.0)
+    free.allow(30.0)
+    bound.allow(30.0)
 
     assert (free.at, bound.at) == (130.0, 102.0)
 
 
 def test_a_lifted_deadline_never_comes(clock: list[float]) -> None:
-    deadline = Deadline(101.0, bound=101.0)
+    deadline = Deadline(100.0, 1.0, bound=101.0)
     deadline.lift()
     clock[0] += 1e9
 
