@@ -58,6 +58,10 @@ def overloaded() -> Answer:
     )
 
 
+def too_late() -> Answer:
+    return problem(504, "The request could not be answered before its deadline.")
+
+
 def malformed() -> Answer:
     return problem(400, "The request's framing is ambiguous.", ("connection", "close"))
 

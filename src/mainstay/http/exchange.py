@@ -7,6 +7,8 @@ from time import perf_counter
 from typing import Any
 
 from mainstay.base.context import Tally
+from mainstay.base.criticality import Criticality
+from mainstay.base.deadline import Deadline
 
 CLIENT_LEFT = 499
 """Written in the log for a request whose client left before the answer; never sent."""
@@ -22,6 +24,8 @@ class Exchange(Tally):
 
     __slots__ = (
         "client",
+        "criticality",
+        "deadline",
         "method",
         "path",
         "request_id",
@@ -48,6 +52,8 @@ class Exchange(Tally):
         self.sent = 0
         self.started = perf_counter()
         self.trace: Any = None
+        self.deadline: Deadline | None = None
+        self.criticality: Criticality | None = None
         self.user: str | None = None
 
 

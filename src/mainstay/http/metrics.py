@@ -18,6 +18,7 @@ from typing import Any
 
 from mainstay.health.lifecycle import PROCESS, Lifecycle
 from mainstay.health.pools import find_pools
+from mainstay.http.admission import current
 from mainstay.http.exchange import Exchange
 from mainstay.observability.figures import FIGURES, Figure, Registry
 
@@ -29,6 +30,16 @@ OVERFLOW = "<overflow>"
 
 SERIES_LIMIT = 2000
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 25.0, 50.0, 75.0)
+ADMISSION_GAUGES = {
+    "limit": "Requests that may be worked on at once.",
+    "in_flight": "Requests that hold a place.",
+    "waiting": "Requests that wait for a place.",
+}
+ADMISSION_COUNTERS = {
+    "admitted": "Requests that had a place and left it.",
+    "refused": "Requests answered 503 for lack of a place.",
+    "held_back": "Requests that a dry run would have made wait.",
+}
 POOL_STATES = {"size": "pool_size", "available": "pool_available", "waiting": "requests_waiting"}
 SPENT = {
     "db": ("mainstay_db_statements_total", "mainstay_db_seconds_total", "SQL statements of requests"),
@@ -104,6 +115,7 @@ class Metrics:
         in_flight = GaugeMetricFamily("mainstay_http_requests_in_flight", "Requests being worked on.")
         in_flight.add_metric((), self._process.in_flight)
         yield in_flight
+        yield from admission_families()
         for state, statistic in POOL_STATES.items():
             gauge = GaugeMetricFamily(
                 f"mainstay_db_pool_{state}", f"Database pool: {state}.", labels=("alias",)
@@ -139,6 +151,26 @@ class Metrics:
         if known and view is not OVERFLOW:
             self._children[key] = child
         return child
+
+
+def admission_families() -> Iterator[Any]:
+    """The figures of this process's admission, if it has one."""
+    admission = current()
+    if admission is None:
+        return
+    figures = admission.figures()
+    for name, text in ADMISSION_GAUGES.items():
+        gauge = GaugeMetricFamily(f"mainstay_admission_{name}", text)
+        gauge.add_metric((), figures[name])
+        yield gauge
+    for name, text in ADMISSION_COUNTERS.items():
+        counter = CounterMetricFamily(f"mainstay_admission_{name}", text, labels=("criticality",))
+        for level, count in figures[name].items():
+            counter.add_metric((level,), count)
+        yield counter
+    late = CounterMetricFamily("mainstay_deadlines_exceeded", "Requests answered 504 at their deadline.")
+    late.add_metric((), figures["deadlines_exceeded"])
+    yield late
 
 
 class _Sums:

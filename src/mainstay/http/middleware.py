@@ -18,6 +18,7 @@ from django.core.signals import got_request_exception
 from django.http import HttpRequest, HttpResponseBase
 
 from mainstay.base.context import REQUEST, request_id
+from mainstay.base.deadline import DeadlineExceeded
 from mainstay.http import problems, routes, unavailable
 from mainstay.http.answers import RETRY_AFTER
 from mainstay.http.exchange import EXCHANGE
@@ -56,6 +57,8 @@ class EntranceMiddleware:
             routes.note(exchange, request.resolver_match)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
+        if isinstance(error, DeadlineExceeded):
+            return problems.response(request, 504, "There was no time left to answer.", request_id())
         reason = unavailable.reason(error)
         if reason:
             reports.report_outage(error)
