@@ -99,7 +99,7 @@ class PipeWriter:
     def _begin(self) -> None:
         """Also in a child of a fork, whose parent's thread writes the parent's lines."""
         self._waiting: deque[bytes] = deque()
-        self._size = 0
+        self._size = self._lines = 0
         self._dropped = 0
         self._lock = threading.Lock()
         self._filled = threading.Event()
@@ -110,16 +110,18 @@ class PipeWriter:
 
     @property
     def waiting(self) -> int:
-        return len(self._waiting)
+        """Lines that the reader has not taken, those being written included."""
+        return self._lines
 
     def put(self, line: bytes) -> None:
         """Keep the line until the reader takes it, or drop it if too much is waiting. Never waits."""
         with self._lock:
-            if len(self._waiting) >= self._lines_limit or self._size + len(line) > self._bytes_limit:
+            if self._lines >= self._lines_limit or self._size + len(line) > self._bytes_limit:
                 self._dropped += 1
                 DROPPED.add()
                 return
             self._waiting.append(line)
+            self._lines += 1
             self._size += len(line)
             self._emptied.clear()
             if self._thread is None:
@@ -144,25 +146,26 @@ class PipeWriter:
             if not self._is_ending:
                 time.sleep(PAUSE)
             self._filled.clear()
-            block, dropped = self._take()
+            block, lines, dropped = self._take()
             try:
                 _write_all(self._descriptor, block)
                 if dropped:
                     _write_all(self._descriptor, self._tell_dropped(dropped))
             except OSError:
-                DROPPED.add(block.count(b"\n"))
-            self._let_go(len(block))
+                DROPPED.add(lines)
+            self._let_go(lines, len(block))
 
-    def _take(self) -> tuple[bytes, int]:
+    def _take(self) -> tuple[bytes, int, int]:
         """The lines to write next; they count as waiting until they are written."""
         with self._lock:
-            block = b"".join(self._waiting)
+            block, lines = b"".join(self._waiting), len(self._waiting)
             self._waiting.clear()
             dropped, self._dropped = self._dropped, 0
-            return block, dropped
+            return block, lines, dropped
 
-    def _let_go(self, size: int) -> None:
+    def _let_go(self, lines: int, size: int) -> None:
         with self._lock:
+            self._lines -= lines
             self._size -= size
             if not self._waiting:
                 self._emptied.set()

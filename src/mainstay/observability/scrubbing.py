@@ -115,8 +115,8 @@ _HINTS = (
     "secret", "passw", "passphrase", "passcode", "token", "credential", "private", "apikey", "api_key",
     "api-key", "accesskey", "access_key", "access-key", "encryption", "signing", "auth", "dsn", "cookie",
     "session", "csrf", "jwt", "card", "security", "bearer", "basic", "digest", "negotiate", "@", "pwd",
-    "pass", "otp", "cvv", "cvc", "ssn", "key (", "failing row", "eyj", "akia", "asia", "gh", "glpat", "xox",
-    "k_live", "k_test", "sk-", "aiza", "sg.", "npm_", "pypi-", "whsec",
+    "pass", "otp", "cvv", "cvc", "ssn", "key (", "failing row", "eyj", "github_pat", "akia", "asia", "gh", "glpat",
+    "xox", "k_live", "k_test", "sk-", "aiza", "sg.", "npm_", "pypi-", "whsec",
 )  # fmt: skip
 """One of them is in every text that a shape changes; most texts have none."""
 
