@@ -138,19 +138,22 @@ class Metrics:
 
     def _make(self, key: Key) -> tuple[Any, Any]:
         status, view, method = key
-        known = method in METHODS and 100 <= status < 600
-        if len(self._children) >= self._limit:
-            self._overflowed.inc()
-            view = OVERFLOW
-        labels = (
-            str(status) if 100 <= status < 600 else INVALID_STATUS,
+        key = (
+            status if 100 <= status < 600 else 0,
             view,
             method if method in METHODS else INVALID_METHOD,
         )
-        child = (self._responses.labels(*labels), self._latency.labels(*labels[1:]))
-        if known and view is not OVERFLOW:
-            self._children[key] = child
+        if child := self._children.get(key):
+            return child
+        if len(self._children) >= self._limit:
+            self._overflowed.inc()
+            return self._labelled(key[0], OVERFLOW, key[2])
+        child = self._children[key] = self._labelled(*key)
         return child
+
+    def _labelled(self, status: int, view: str, method: str) -> tuple[Any, Any]:
+        named = str(status) if status else INVALID_STATUS
+        return self._responses.labels(named, view, method), self._latency.labels(view, method)
 
 
 def admission_families() -> Iterator[Any]:

@@ -29,6 +29,12 @@ class Pipe:
         self.read_end, self.write_end = os.pipe()
         fcntl.fcntl(self.write_end, fcntl.F_SETPIPE_SZ, CAPACITY)
         self.stream = os.fdopen(self.write_end, "w")
+        self.writers: list[PipeWriter] = []
+
+    def handler(self) -> OutputHandler:
+        made = handler(self.stream)
+        self.writers.append(waiter_of(made))
+        return made
 
     def fill(self) -> None:
         """Until nothing more fits."""
@@ -54,6 +60,8 @@ class Pipe:
     def close(self) -> None:
         with suppress(OSError):
             os.close(self.read_end)
+        for writer in self.writers:
+            writer._emptied.wait(5)  # or its thread would write into whatever has this number next
         self.stream.close()
 
 
@@ -83,7 +91,7 @@ def waiter_of(made: OutputHandler) -> PipeWriter:
 
 
 def test_lines_arrive_in_order(pipe: Pipe) -> None:
-    made = handler(pipe.stream)
+    made = pipe.handler()
     for number in range(500):
         made.handle(record(str(number)))
     made.flush()
@@ -94,7 +102,7 @@ def test_lines_arrive_in_order(pipe: Pipe) -> None:
 def test_a_full_pipe_stops_nobody_and_memory_stays_bounded(pipe: Pipe) -> None:
     """The writer is caught in its write while this thread logs on; without the thread this test never ends."""
     pipe.fill()
-    made = handler(pipe.stream)
+    made = pipe.handler()
     before = DROPPED.value
     for number in range(output.LINES_LIMIT + 5000):
         made.handle(record(str(number)))
@@ -118,6 +126,7 @@ def test_a_full_pipe_stops_nobody_and_memory_stays_bounded(pipe: Pipe) -> None:
 def test_many_bytes_are_bounded_as_many_lines_are(pipe: Pipe) -> None:
     pipe.fill()
     writer = PipeWriter(pipe.write_end, lambda count: b"", lines_limit=1000, bytes_limit=10_000)
+    pipe.writers.append(writer)
     for _ in range(100):
         writer.put(b"y" * 999 + b"\n")
     assert writer._size <= 10_000
@@ -128,16 +137,17 @@ def test_the_end_of_the_process_waits_for_a_stalled_reader_only_so_long(
 ) -> None:
     waited: list[float] = []
     pipe.fill()
-    made = handler(pipe.stream)
+    made = pipe.handler()
     made.handle(record("never read"))
     writer = waiter_of(made)
-    monkeypatch.setattr(writer._emptied, "wait", lambda seconds: waited.append(seconds))
-    made.flush()
+    with monkeypatch.context() as patched:
+        patched.setattr(writer._emptied, "wait", lambda seconds: waited.append(seconds))
+        made.flush()
     assert waited == [output.FLUSH_LIMIT]
 
 
 def test_a_reader_that_has_gone_is_counted_and_hurts_nobody(pipe: Pipe) -> None:
-    made = handler(pipe.stream)
+    made = pipe.handler()
     os.close(pipe.read_end)
     before = DROPPED.value
     made.handle(record("into the void"))
@@ -168,7 +178,7 @@ def test_a_stream_without_a_descriptor_is_written_to() -> None:
 
 
 def test_a_child_of_a_fork_writes_its_own_lines(pipe: Pipe) -> None:
-    made = handler(pipe.stream)
+    made = pipe.handler()
     made.handle(record("parent"))
     made.flush()
     writer = waiter_of(made)
@@ -181,7 +191,7 @@ def test_a_child_of_a_fork_writes_its_own_lines(pipe: Pipe) -> None:
 
 
 def test_threads_lose_and_mix_nothing(pipe: Pipe) -> None:
-    made = handler(pipe.stream)
+    made = pipe.handler()
     threads = [
         threading.Thread(target=lambda: [made.handle(record("z" * 300)) for _ in range(200)])
         for _ in range(5)
