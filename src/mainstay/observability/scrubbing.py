@@ -311,7 +311,8 @@ def request_secrets(request: object) -> tuple[str, ...]:
             found = _found_in(kept)
         except Exception:  # a request of a shape that is not known here has no known secrets
             found = ()
-        if "_body" in kept or "_post" in kept:
+        has_body = (kept.get("META") or {}).get("REQUEST_METHOD") not in ("GET", "HEAD")
+        if kept.get("resolver_match") and (not has_body or "_body" in kept or "_post" in kept):
             kept[_KEPT] = found
     return tuple(found)
 
@@ -336,6 +337,8 @@ def _found_in(kept: Mapping[str, Any]) -> tuple[str, ...]:
         pairs += [(name, text) for name, texts in dict.items(post) for text in texts]
     found.update(value for name, value in pairs if looks_secret(name))
     found.update(_in_json(kept.get("_body"), meta.get("CONTENT_TYPE", "")))
+    parts = getattr(kept.get("resolver_match"), "kwargs", None) or {}
+    found.update(str(value) for name, value in parts.items() if looks_secret(name))
     long = (each for each in found if type(each) is str and len(each) >= SECRET_LEAST)
     return tuple(sorted(long, key=len, reverse=True))
 

@@ -332,12 +332,15 @@ def test_what_came_with_the_request_is_masked_anywhere() -> None:
             "QUERY_STRING": "token=query-secret&page=long-enough",
             "CONTENT_TYPE": "application/json",
         },
+        resolver_match=SimpleNamespace(kwargs={"token": "path-secret", "seat": "long-enough"}),
         _post=QueryDict("password=form-secret&seat=long-enough"),
         _body=b'{"login": {"passphrase": "json-secret", "credentials": ["deep-secret"]}, "seat": "long-enough"}',
     )
     secrets = request_secrets(request)
-    text = "header-secret cookie-secret key-secret query-secret form-secret json-secret deep-secret"
-    assert scrub_text(text, secrets=secrets) == " ".join([MASK] * 7)
+    text = (
+        "header-secret cookie-secret key-secret query-secret form-secret json-secret deep-secret path-secret"
+    )
+    assert scrub_text(text, secrets=secrets) == " ".join([MASK] * 8)
     assert scrub_text("Firefox long-enough", secrets=secrets) == "Firefox long-enough"
     assert request_secrets(request) == secrets
 

@@ -25,8 +25,9 @@ DATABASE_ROUTERS = mainstay.DATABASE_ROUTERS
 CACHES = mainstay.caches()
 TASKS = mainstay.tasks()
 CHANNEL_LAYERS = mainstay.channel_layers()
-LOGGING = mainstay.logging()
-mainstay.sentry()
+LOGGING = mainstay.observability()
+if os.environ.get("SHOP_LOGS_SQL"):
+    LOGGING["loggers"]["django.db.backends"] = {"level": "DEBUG"}
 STORAGES = mainstay.storages()
 STATIC_ROOT = mainstay.static_root(BASE_DIR)
 STATIC_URL = "/static/"
