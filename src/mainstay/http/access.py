@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from time import perf_counter
+from time import perf_counter, time
 from typing import Any
 
 from mainstay.base.context import REQUEST
@@ -17,6 +17,7 @@ from mainstay.observability.settings import ACCESS_LOGGER
 from mainstay.observability.traces import TRACING
 
 _logger = logging.getLogger(ACCESS_LOGGER)
+_PATTERN = vars(logging.LogRecord(ACCESS_LOGGER, logging.INFO, "", 0, "request", None, None))
 
 
 def begin(exchange: Exchange, traceparent: str = "", tracestate: str = "") -> None:
@@ -44,8 +45,12 @@ def finish(exchange: Exchange) -> None:
 
 
 def _record(exchange: Exchange, seconds: float) -> logging.LogRecord:
-    """Made by hand: `Logger.info` would look for the calling line each time, which is always this one."""
-    record = logging.LogRecord(ACCESS_LOGGER, logging.INFO, "", 0, "request", None, None)
+    """
+    Made by hand, from a copy of one that was made as usual.
+
+    `Logger.info` would look for the calling line each time, which is always this one, and for the
+    names of thread and process, which the line does not show.
+    """
     fields: dict[str, Any] = {
         "method": scrubbing.scrub_text(exchange.method),
         "path": scrubbing.scrub_path(exchange.path, exchange.route or ""),
@@ -64,7 +69,9 @@ def _record(exchange: Exchange, seconds: float) -> logging.LogRecord:
     }
     if exchange.user:
         fields["user_id"] = exchange.user
-    record.__dict__.update(fields)
+    now = time()
+    record = logging.LogRecord.__new__(logging.LogRecord)
+    record.__dict__.update(_PATTERN, created=now, msecs=now % 1 * 1000, **fields)
     record.__dict__[FIELDS] = fields
     return record
 
