@@ -192,17 +192,6 @@ class Exporter:
         self._ending.clear()
         return emptied
 
-    def figures(self) -> Iterator[Figure]:
-        name = "mainstay_trace_spans"
-        yield Figure(f"{name}_sent_total", "Spans that the collector took.", self.sent.value, "counter")
-        yield Figure(
-            f"{name}_dropped_total",
-            "Spans lost: the queue was full, or the collector did not take them.",
-            self.dropped.value,
-            "counter",
-        )
-        yield Figure(f"{name}_waiting", "Spans that wait for the collector.", self.waiting)
-
     def _run(self) -> None:
         while True:
             self._filled.wait()
@@ -247,6 +236,21 @@ class Exporter:
         resource = {"attributes": pairs(self._resource)}
         whole = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": scope, "spans": spans}]}]}
         return json.dumps(whole, separators=(",", ":")).encode()
+
+
+def figures(exporter: Exporter | None) -> Iterator[Figure]:
+    """What `/metrics` tells of the export; zeros where nothing is exported."""
+    sent, dropped, waiting = (
+        (exporter.sent.value, exporter.dropped.value, exporter.waiting) if exporter else (0, 0, 0)
+    )
+    yield Figure("mainstay_trace_spans_sent_total", "Spans that the collector took.", sent, "counter")
+    yield Figure(
+        "mainstay_trace_spans_dropped_total",
+        "Spans lost: the queue was full, or the collector did not take them.",
+        dropped,
+        "counter",
+    )
+    yield Figure("mainstay_trace_spans_waiting", "Spans that wait for the collector.", waiting)
 
 
 def pairs(attributes: Mapping[str, Any]) -> list[dict[str, Any]]:

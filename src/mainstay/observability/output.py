@@ -192,7 +192,8 @@ def _may_stall(descriptor: int) -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
-def _figures() -> Iterator[Figure]:
+def figures() -> Iterator[Figure]:
+    """What ``/metrics`` tells of the log."""
     yield Figure(
         "mainstay_log_lines_dropped_total",
         "Log lines that standard output did not take.",
@@ -201,4 +202,4 @@ def _figures() -> Iterator[Figure]:
     )
 
 
-register("logs", _figures)
+register("logs", figures)

@@ -190,8 +190,7 @@ class Tracing:
             self.sampler.refused.value,
             "counter",
         )
-        if self.exporter is not None:
-            yield from self.exporter.figures()
+        yield from otlp.figures(self.exporter)
 
 
 TRACING = Tracing()
