@@ -218,7 +218,7 @@ ALGORITHMS: dict[str, Callable[[], Limit]] = {
     "gradient": lambda: Gradient(ROOM),
     "aimd": lambda: Aimd(ROOM),
 }
-SEEDS = range(5)
+SEEDS = range(3)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,10 @@ Who may work now, who waits, who is refused.
 
 Four levels of importance share one limit: each may use a part of it, and of the queue,
 so that what remains is there for whoever matters more. Waiting is first come, first
-served. Under pressure, when the queue stays half full, it is newest first, and whoever waits longer than a
-request usually takes is refused: the newest callers are those who still wait for an
-answer (Maurer, "Fail at Scale", ACM Queue 13(8), 2015; the sign is that of CoDel, RFC 8289).
+served. Under pressure, when the queue is half full or the wait half a second, it is newest
+first, and whoever waits longer than a request usually takes is refused: the newest callers
+are those who still wait for an answer (Maurer, "Fail at Scale", ACM Queue 13(8), 2015; the
+sign is that of CoDel, RFC 8289).
 """
 
 from __future__ import annotations
@@ -23,11 +24,14 @@ from mainstay.http.admission.limit import Fixed, Limit
 SHARES = (0.5, 0.7, 0.9, 1.0)
 """Part of the limit and of the queue that each level may use, from the least important up."""
 
-STRETCH = (1, 1, 1, 5)
-"""How often the usual time of a request each level may wait under pressure: what costs dearly may take longer."""
+STRETCH = (1.0, 1.0, 1.0, float("inf"))
+"""How often the usual time of a request each level may wait under pressure: what costs dearly until its deadline."""
 
 PRESSURE = 0.1
 """Seconds without an empty queue after which there is pressure (CoDel's interval)."""
+
+HOPELESS = 0.5
+"""Seconds, or five times what a request usually takes, after which the wait of the next in line is pressure."""
 
 CALM = 1.0
 """Seconds without a refusal after which the pressure is over."""
@@ -268,7 +272,7 @@ class Admission:
 
     def _is_pressed(self, now: float) -> bool:
         """
-        Whether more come than can be served: the queue is half full, and was so although it was served.
+        Whether more come than can be served: the queue is half full or the wait long, although it is served.
 
         It stays so until nobody was refused for a second: shedding empties the queue for a moment, and
         to let it fill again each time would make all wait. A stall of the database fills the queue as well, but then
@@ -280,10 +284,18 @@ class Admission:
             return self._pressed
         if self.mode != "on" or self._full_since is None:
             return False
-        half = self._waiting * 2 >= self._room - self.in_flight
-        self._last_refusal = now
-        self._pressed = half and now - self._full_since > PRESSURE and self._served >= 2 * self._value
+        if now - self._full_since > PRESSURE and self._served >= 2 * self._value:
+            is_half_full = self._waiting * 2 >= self._room - self.in_flight
+            self._pressed = is_half_full or self._longest_wait(now) > max(HOPELESS, 5 * self.limit.usual)
+            self._last_refusal = now
         return self._pressed
+
+    def _longest_wait(self, now: float) -> float:
+        """Of those at the head of the most important queue that has anybody."""
+        for queue in reversed(self._queues):
+            if queue:
+                return now - queue[0].since
+        return 0.0
 
     def _still_coming(self, now: float) -> bool:
         """A single burst is worked off; only who keeps coming makes waiting hopeless."""
