@@ -20,7 +20,7 @@ from mainstay.base.deadline import DEADLINE, NEVER
 from mainstay.health.lifecycle import PROCESS, Lifecycle
 from mainstay.http import access, answers, criticalities, deadlines, identity, proxies
 from mainstay.http.admission import Admission, Aimd, Ticket
-from mainstay.http.exchange import EXCHANGE, Exchange
+from mainstay.http.exchange import EXCHANGE, REFUSED, Exchange
 from mainstay.http.options import Options
 from mainstay.http.proxies import TrustedProxies
 from mainstay.http.reply import Receive, Replies, Reply, Send
@@ -95,6 +95,7 @@ class AsgiEntrance:
                 await self._application(scope, reply.receive, reply.send)
                 await reply.end()
             else:
+                exchange.route, exchange.view = "", REFUSED
                 await reply.answer(answers.overloaded())
         except asyncio.CancelledError:
             if not reply.was_cancelled():

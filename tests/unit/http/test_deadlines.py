@@ -201,7 +201,7 @@ async def async_view(request: HttpRequest) -> HttpResponse:
 
 @deadline(30)
 def patient(request: HttpRequest) -> HttpResponse:
-    time.sleep(0.03)
+    time.sleep(0.8)
     check()
     left = current_deadline()
     return HttpResponse(str(round(left.remaining()) if left else 0))
@@ -301,10 +301,10 @@ async def test_an_undecorated_async_view_is_cancelled_at_the_default(django: Non
 
 
 async def test_a_route_may_take_longer_than_the_default_but_not_than_its_caller(django: None) -> None:
-    assert (await ask_asgi("/patient/", 0.01)).body == b"30"
-    assert ask_wsgi("/patient/", 0.01).body == b"30"
-    assert_late(await ask_asgi("/patient/", 5.0, mainstay_deadline="10"))
-    assert_late(ask_wsgi("/patient/", 5.0, mainstay_deadline="10"))
+    assert (await ask_asgi("/patient/", 0.7)).body == b"29"
+    assert ask_wsgi("/patient/", 0.7).body == b"29"
+    assert_late(await ask_asgi("/patient/", 5.0, mainstay_deadline="700"))
+    assert_late(ask_wsgi("/patient/", 5.0, mainstay_deadline="700"))
 
 
 def test_without_an_entrance_the_decorator_works_alone() -> None:
