@@ -38,7 +38,8 @@ class Deadline:
     def __init__(self, began: float, seconds: float, bound: float = NEVER) -> None:
         self.began = began
         self.bound = bound
-        self.at = min(began + seconds, bound)
+        at = began + seconds
+        self.at = at if at < bound else bound
         self.exceeded = False
 
     @classmethod

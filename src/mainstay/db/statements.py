@@ -12,8 +12,6 @@ Outside of a request (a management command, a shell) the wrapper does nothing.
 
 from __future__ import annotations
 
-import os
-import socket
 import threading
 from collections.abc import Callable
 from time import monotonic, perf_counter
@@ -25,6 +23,7 @@ from django.db.utils import DatabaseError
 
 from mainstay.base.context import TALLY
 from mainstay.base.deadline import DEADLINE, NEVER, Deadline
+from mainstay.db.watchdog import WATCHDOG, disconnect
 from mainstay.observability.traces import TRACING
 
 VENDORS = frozenset({"postgresql", "sqlite"})
@@ -39,68 +38,6 @@ CANCEL_PATIENCE = 0.25
 """Seconds a server has to act on a cancel request before its connection is cut from this side."""
 
 Execute = Callable[[str, Any, bool, dict[str, Any]], Any]
-
-
-class Watchdog:
-    """
-    Cuts what runs beyond its deadline; one thread, started by the first statement that has one.
-
-    It sleeps until the earliest deadline it knows of. A statement with a later one does not wake it,
-    so under steady load it wakes a few times a second at most.
-    """
-
-    def __init__(self) -> None:
-        self._running: dict[Statements, Deadline] = {}
-        self._next = NEVER
-        self._wake = threading.Event()
-        self._start = threading.Lock()
-        self._thread: threading.Thread | None = None
-
-    def begin(self, statements: Statements, deadline: Deadline) -> None:
-        self._running[statements] = deadline
-        if deadline.at < self._next:
-            self._next = deadline.at
-            self._wake.set()
-            if self._thread is None:
-                self._begin_thread()
-
-    def end(self, statements: Statements) -> None:
-        self._running.pop(statements, None)
-
-    def forget(self) -> None:
-        """After a fork the thread exists in the parent only."""
-        self.__init__()  # type: ignore[misc]
-
-    def _begin_thread(self) -> None:
-        with self._start:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._watch, name="mainstay-deadlines", daemon=True)
-                self._thread.start()
-
-    def _watch(self) -> None:
-        while True:
-            left = self._next - monotonic()
-            self._wake.wait(None if left == NEVER else max(left, 0.0))
-            self._wake.clear()
-            self._next = NEVER
-            self._next = min(self._next, self._cut_late())
-
-    def _cut_late(self) -> float:
-        """Cut what is late; the earliest deadline among the others."""
-        now, earliest = monotonic(), NEVER
-        for statements, deadline in list(self._running.items()):
-            if deadline.at > now:
-                earliest = min(earliest, deadline.at)
-            elif self._running.pop(statements, None) is not None:
-                # A thread of its own: a frozen server must not delay the cut of other statements.
-                threading.Thread(target=statements.cut, args=(deadline,), daemon=True).start()
-        return earliest
-
-
-WATCHDOG = Watchdog()
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=WATCHDOG.forget)
 
 
 class Statements:
@@ -138,6 +75,9 @@ class Statements:
             return execute(*statement)
         self._cut, self._deadline = False, deadline
         WATCHDOG.begin(self, deadline)
+        raw = self._connection.connection
+        if is_certain := hasattr(raw, "in_statement"):
+            raw.in_statement = True
         try:
             return execute(*statement)
         except DatabaseError as error:
@@ -145,6 +85,8 @@ class Statements:
                 deadline.exceed(error)
             raise
         finally:
+            if is_certain:
+                raw.in_statement = False
             self._end()
 
     def _end(self) -> bool:
@@ -172,7 +114,7 @@ class Statements:
         if self._deadline is deadline and not _ends_soon(self, deadline):
             with self._lock:
                 if self._deadline is deadline:
-                    _disconnect(raw)
+                    disconnect(raw)
 
     def runs_for(self, deadline: Deadline) -> bool:
         return self._deadline is deadline
@@ -193,19 +135,10 @@ def _ends_soon(statements: Statements, deadline: Deadline) -> bool:
 
 
 def _cancel(raw: Any) -> None:
-    """Ask the server to end it. A server that cannot be asked is dealt with by `_disconnect`."""
+    """Ask the server to end it. A server that cannot be asked is dealt with by `disconnect`."""
     try:
         raw.cancel_safe(timeout=CANCEL_PATIENCE)
     except Exception:  # psycopg has a dozen ways to say that the server does not answer
-        return
-
-
-def _disconnect(raw: Any) -> None:
-    """Make the wait for a silent server end; the pool throws the connection away."""
-    try:
-        with socket.socket(fileno=os.dup(raw.fileno())) as copy:
-            copy.shutdown(socket.SHUT_RDWR)
-    except Exception:  # it ended by itself meanwhile
         return
 
 

@@ -20,7 +20,7 @@ from mainstay.base.deadline import DEADLINE, NEVER
 from mainstay.health.lifecycle import PROCESS, Lifecycle
 from mainstay.http import access, answers, criticalities, deadlines, identity, proxies
 from mainstay.http.admission import Admission, Aimd, Ticket
-from mainstay.http.exchange import EXCHANGE, Exchange
+from mainstay.http.exchange import EXCHANGE, REFUSED, Exchange
 from mainstay.http.options import Options
 from mainstay.http.proxies import TrustedProxies
 from mainstay.http.reply import Receive, Replies, Reply, Send
@@ -92,11 +92,17 @@ class AsgiEntrance:
         try:
             if not well_formed:
                 await reply.answer(answers.malformed())
-            elif not await self._admit(exchange):
-                await reply.answer(answers.overloaded())
-            else:
+            elif (verdict := self._ask(exchange)) is True or (verdict and await self._wait(verdict)):
                 reply.begin()
-                await reply.finish(self._application(scope, reply.receive, reply.send))
+                await self._application(scope, reply.receive, reply.send)
+                await reply.end()
+            else:
+                exchange.route, exchange.view = "", REFUSED
+                await reply.answer(answers.overloaded())
+        except asyncio.CancelledError:
+            if not reply.was_cancelled():
+                raise
+            await reply.end()
         except Exception:
             exchange.status = exchange.status or 500
             raise
@@ -109,10 +115,9 @@ class AsgiEntrance:
             EXCHANGE.reset(tokens[1])
             REQUEST_ID.reset(tokens[0])
 
-    async def _admit(self, exchange: Exchange) -> bool:
+    def _ask(self, exchange: Exchange) -> bool | Ticket:
         until = exchange.deadline.at if exchange.deadline is not None else NEVER
-        verdict = self._admission.enter(exchange.path, criticalities.of_path, until, _Wake)
-        return verdict if isinstance(verdict, bool) else await self._wait(verdict)
+        return self._admission.enter(exchange.path, criticalities.of_path, until, _Wake)
 
     async def _wait(self, ticket: Ticket) -> bool:
         """Whether the ticket was granted in time. Who stops waiting, for whatever reason, leaves the queue."""

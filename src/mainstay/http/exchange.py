@@ -13,6 +13,9 @@ from mainstay.base.deadline import Deadline
 CLIENT_LEFT = 499
 """Written in the log for a request whose client left before the answer; never sent."""
 
+REFUSED = "<refused>"
+"""Stands for the view of a request for which there was no place: to look for it would cost more than to say no."""
+
 
 class Exchange(Tally):
     """

@@ -157,22 +157,22 @@ class Metrics:
 
 
 def admission_families() -> Iterator[Any]:
-    """The figures of this process's admission, if it has one."""
+    """The figures of this process's admission; without samples where it has none."""
     admission = current()
-    if admission is None:
-        return
-    figures = admission.figures()
+    figures = admission.figures() if admission is not None else {}
     for name, text in ADMISSION_GAUGES.items():
         gauge = GaugeMetricFamily(f"mainstay_admission_{name}", text)
-        gauge.add_metric((), figures[name])
+        if figures:
+            gauge.add_metric((), figures[name])
         yield gauge
     for name, text in ADMISSION_COUNTERS.items():
         counter = CounterMetricFamily(f"mainstay_admission_{name}", text, labels=("criticality",))
-        for level, count in figures[name].items():
+        for level, count in figures.get(name, {}).items():
             counter.add_metric((level,), count)
         yield counter
     late = CounterMetricFamily("mainstay_deadlines_exceeded", "Requests answered 504 at their deadline.")
-    late.add_metric((), figures["deadlines_exceeded"])
+    if figures:
+        late.add_metric((), figures["deadlines_exceeded"])
     yield late
 
 

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from time import monotonic
 from typing import Any
 
+from mainstay.base.deadline import NEVER, Deadline
 from mainstay.health.lifecycle import Lifecycle
 from mainstay.http import answers
 from mainstay.http.admission import Admission
@@ -32,16 +33,50 @@ DISCONNECT = {"type": "http.disconnect"}
 
 
 class Replies:
-    """The replies that one process is giving."""
+    """
+    The replies that one process is giving, and the one timer that watches their deadlines.
+
+    A timer for each would cost as much as reading the request's head. This one is set for the
+    earliest deadline, so that under steady load it is set anew a few times in each deadline's length.
+    """
 
     def __init__(self, process: Lifecycle, admission: Admission) -> None:
         self.process = process
         self.admission = admission
         self.streams: set[Reply] = set()
+        self._watched: dict[Reply, Deadline] = {}
+        self._next = NEVER
+        self._timer: asyncio.TimerHandle | None = None
 
     def end_streams(self) -> None:
         for reply in tuple(self.streams):
             reply.cut()
+
+    def watch(self, reply: Reply, deadline: Deadline) -> None:
+        """Let the reply `expire` at its deadline, unless it is forgotten before."""
+        self._watched[reply] = deadline
+        if deadline.at < self._next or self._next < deadline.began:  # the latter: of a loop that has ended
+            self._set(deadline.at)
+
+    def forget(self, reply: Reply) -> None:
+        self._watched.pop(reply, None)
+
+    def _set(self, at: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._next = at
+        left = min(max(at - monotonic(), 0.0), LONGEST)
+        self._timer = asyncio.get_running_loop().call_later(left, self._sweep)
+
+    def _sweep(self) -> None:
+        self._next, self._timer = NEVER, None
+        now = monotonic()
+        for reply, deadline in tuple(self._watched.items()):
+            if deadline.at <= now:
+                self.forget(reply)
+                reply.expire()
+        if self._watched:
+            self._set(min(deadline.at for deadline in self._watched.values()))
 
 
 class Reply:
@@ -64,7 +99,6 @@ class Reply:
         "_replies",
         "_send",
         "_task",
-        "_timer",
     )
 
     def __init__(self, replies: Replies, exchange: Exchange, receive: Receive, send: Send) -> None:
@@ -80,26 +114,22 @@ class Reply:
         self._is_stream = False
         self._listener: asyncio.Task[Any] | None = None
         self._task: asyncio.Task[Any] | None = None
-        self._timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
         """Take the place that admission has granted, and watch the deadline."""
-        self._begun = now = monotonic()
+        self._begun = monotonic()
         deadline = self._exchange.deadline
         if deadline is not None:
-            loop = asyncio.get_running_loop()
             self._task = asyncio.current_task()
-            self._timer = loop.call_later(deadline.at - now, self._expire)
+            self._replies.watch(self, deadline)
 
-    async def finish(self, work: Awaitable[None]) -> None:
-        """Let the application do its work, and answer 504 where its deadline ended it first."""
-        try:
-            await work
-        except asyncio.CancelledError:
-            if not self._cancelled or self._task is None or self._task.uncancel() > 0:
-                raise
-        deadline = self._exchange.deadline
-        if self._begun is not None and deadline is not None and deadline.exceeded:
+    def was_cancelled(self) -> bool:
+        """Whether a cancellation that has arrived came from the deadline; then it is taken back."""
+        return self._cancelled and self._task is not None and self._task.uncancel() == 0
+
+    async def end(self) -> None:
+        """Say what the application could not say itself: that its deadline ended it, or that its stream ends."""
+        if self._begun is not None and self.was_stopped():
             await self.answer(answers.too_late())
         elif self._is_stream and self._is_cut:
             # The client of a stream that was cut shall see an end and not a broken connection.
@@ -129,7 +159,7 @@ class Reply:
             else:
                 self._is_stream = False
         elif message["type"] == "http.response.start":
-            if message["status"] == 500 and self._was_stopped():
+            if message["status"] == 500 and self.was_stopped():
                 await self.answer(answers.too_late())
                 self._is_replaced = True
                 return
@@ -147,7 +177,7 @@ class Reply:
         self._answered()
         self._replies.streams.discard(self)
 
-    def _expire(self) -> None:
+    def expire(self) -> None:
         """
         End what runs beyond its deadline.
 
@@ -157,19 +187,16 @@ class Reply:
         deadline = self._exchange.deadline
         if self._begun is None or deadline is None or self._task is None:
             return
-        if (left := deadline.remaining()) > 0:
-            self._timer = asyncio.get_running_loop().call_later(min(left, LONGEST), self._expire)
-            return
         deadline.exceeded = True
         if self._listener is not None:
             self.cut()
         else:
             self._cancelled = self._task.cancel()
 
-    def _was_stopped(self) -> bool:
-        """Whether an error 500 only says that a checkpoint stopped the work."""
+    def was_stopped(self) -> bool:
+        """Whether work was stopped at its deadline. An error 500 then only says so."""
         deadline = self._exchange.deadline
-        return deadline is not None and deadline.exceeded and self._begun is not None
+        return deadline is not None and deadline.exceeded
 
     def _lift(self) -> None:
         if self._exchange.deadline is not None:
@@ -178,19 +205,14 @@ class Reply:
     def _start(self, message: Message) -> Message:
         self._exchange.status = message["status"]
         self._answered()
-        headers = self._headers(message.get("headers", ()))
-        if any(name.lower() == b"content-type" and b"event-stream" in value for name, value in headers):
-            self._is_stream = True
-            self._replies.streams.add(self)
-        return {**message, "headers": headers}
+        return {**message, "headers": self._headers(message.get("headers", ()))}
 
     def _answered(self) -> None:
         """Give the place back, once."""
         if self._begun is None:
             return
         exchange, begun, self._begun = self._exchange, self._begun, None
-        if self._timer is not None:
-            self._timer.cancel()
+        self._replies.forget(self)
         status = exchange.status
         if status == 504 and exchange.deadline is not None and exchange.deadline.exceeded:
             self._replies.admission.deadlines_exceeded += 1
@@ -198,10 +220,19 @@ class Reply:
         self._replies.admission.leave(exchange.criticality, seconds, exchange.view)
 
     def _headers(self, given: Iterable[tuple[bytes, bytes]]) -> Headers:
-        headers = [(name, value) for name, value in given if name.lower() != b"x-request-id"]
+        """The headers of every answer; on the way it is seen whether this one is an event stream."""
+        draining = self._replies.process.draining
+        headers: Headers = []
+        for pair in given:
+            name = pair[0].lower()
+            if name == b"x-request-id" or (draining and name == b"connection"):
+                continue
+            if name == b"content-type" and b"event-stream" in pair[1]:
+                self._is_stream = True
+                self._replies.streams.add(self)
+            headers.append(pair)
         headers.append((b"x-request-id", self._exchange.request_id.encode()))
-        if self._replies.process.draining:
-            headers = [(name, value) for name, value in headers if name.lower() != b"connection"]
+        if draining:
             headers.append((b"connection", b"close"))
         return headers
 

@@ -18,7 +18,7 @@ from mainstay.base.deadline import DEADLINE, NEVER
 from mainstay.health.lifecycle import PROCESS, Lifecycle
 from mainstay.http import access, answers, bodies, criticalities, deadlines, identity
 from mainstay.http.admission import Admission, Ticket
-from mainstay.http.exchange import EXCHANGE, Exchange
+from mainstay.http.exchange import EXCHANGE, REFUSED, Exchange
 from mainstay.http.options import Options
 from mainstay.http.proxies import TrustedProxies
 
@@ -69,6 +69,7 @@ class WsgiEntrance:
         if not _is_well_formed(environ):
             return exit_.through(_send_answer(start, answers.malformed()))
         if not exit_.enter():
+            exit_.exchange.route, exit_.exchange.view = "", REFUSED
             return exit_.through(_send_answer(start, answers.overloaded()))
         if not bodies.settle(environ):
             return exit_.through(_send_answer(start, answers.malformed()))

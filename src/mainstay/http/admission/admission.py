@@ -3,9 +3,10 @@ Who may work now, who waits, who is refused.
 
 Four levels of importance share one limit: each may use a part of it, and of the queue,
 so that what remains is there for whoever matters more. Waiting is first come, first
-served. Under pressure, when the queue does not empty, it is newest first, and whoever waits longer than a
-request usually takes is refused: the newest callers are those who still wait for an
-answer (Maurer, "Fail at Scale", ACM Queue 13(8), 2015; the sign is that of CoDel, RFC 8289).
+served. Under pressure, when the queue is half full or the wait half a second, it is newest
+first, and whoever waits longer than a request usually takes is refused: the newest callers
+are those who still wait for an answer (Maurer, "Fail at Scale", ACM Queue 13(8), 2015; the
+sign is that of CoDel, RFC 8289).
 """
 
 from __future__ import annotations
@@ -23,8 +24,17 @@ from mainstay.http.admission.limit import Fixed, Limit
 SHARES = (0.5, 0.7, 0.9, 1.0)
 """Part of the limit and of the queue that each level may use, from the least important up."""
 
+STRETCH = (1.0, 1.0, 1.0, float("inf"))
+"""How often the usual time of a request each level may wait under pressure: what costs dearly until its deadline."""
+
 PRESSURE = 0.1
 """Seconds without an empty queue after which there is pressure (CoDel's interval)."""
+
+HOPELESS = 0.5
+"""Seconds, or five times what a request usually takes, after which the wait of the next in line is pressure."""
+
+CALM = 1.0
+"""Seconds without a refusal after which the pressure is over."""
 
 PATIENCE = 5.0
 """Most seconds that a request waits before it is refused."""
@@ -57,6 +67,10 @@ class Ticket:
         self._state = _GRANTED if granted else _REFUSED
 
 
+_NOBODY = Ticket(Criticality.SHEDDABLE, 0.0, 0.0, lambda: None)
+"""Stands where nobody lost a place."""
+
+
 class Admission:
     """
     The gate of one process, for threads and for coroutines.
@@ -87,7 +101,9 @@ class Admission:
         self._waiting = 0
         self._full_since: float | None = None
         self._served = 0
+        self._pressed = False
         self._last_arrival = 0.0
+        self._last_refusal = 0.0
         self._value = -1.0
         self._follow()
         _publish(self)
@@ -106,24 +122,28 @@ class Admission:
                     self.in_flight += 1
                     return True
         level = judge(path)
-        evicted: Ticket | None = None
+        evicted: Ticket | None = _NOBODY
+        ticket = _NOBODY
         with self._lock:
             now = self._clock()
             self._last_arrival = now
-            if self.in_flight < self._caps[level]:
+            if granted := self.in_flight < self._caps[level]:
                 self._note_held_back(level)
                 self.in_flight += 1
-                return True
-            if now >= until or not (evicted := self._make_room(level)):
-                self.refused[level] += 1
+                if self.in_flight + self._waiting <= self._room:
+                    return True
+                evicted = self._evict(next(queue for queue in self._queues if queue))
+            elif now >= until or not (evicted := self._make_room(level)):
+                self._count_refusal(level)
                 return False
-            ticket = Ticket(level, now, min(until, now + PATIENCE), make_wake())
-            self._queues[level].append(ticket)
-            self._waiting += 1
-            self._full_since = now if self._full_since is None else self._full_since
+            else:
+                ticket = Ticket(level, now, min(until, now + PATIENCE), make_wake())
+                self._queues[level].append(ticket)
+                self._waiting += 1
+                self._full_since = now if self._full_since is None else self._full_since
         if evicted is not _NOBODY:
             evicted.wake()
-        return ticket
+        return granted or ticket
 
     def leave(self, level: Criticality | None, seconds: float | None = None, route: str = "") -> None:
         """
@@ -150,7 +170,7 @@ class Admission:
             if ticket.waiting:
                 self._queues[ticket.level].remove(ticket)
                 self._waiting -= 1
-                self._refuse(ticket)
+                ticket.decide(granted=False)
                 self._note_empty()
             elif ticket.granted:
                 self.in_flight -= 1
@@ -192,7 +212,7 @@ class Admission:
         """Take the limit's new value over."""
         self._value = self.limit.value
         whole = min(int(self._value), self._most)
-        parts = [min(ceil(whole * share), whole) for share in SHARES]
+        parts = [max(round(whole * share), 1) for share in SHARES]
         everything = [self._most] * len(LEVELS)
         self._caps = parts if self.mode == "on" else everything
         self._shadow = parts if self.mode == "dry-run" else everything
@@ -224,15 +244,20 @@ class Admission:
 
     def _refuse(self, ticket: Ticket) -> None:
         ticket.decide(granted=False)
-        self.refused[ticket.level] += 1
+        self._count_refusal(ticket.level)
+
+    def _count_refusal(self, level: Criticality) -> None:
+        self.refused[level] += 1
+        self._last_refusal = self._clock()
 
     def _advance(self, now: float) -> list[Ticket]:
         """Let in whoever may now; the tickets that were decided."""
         decided: list[Ticket] = []
         is_pressed = self._is_pressed(now)
-        oldest = now - self.limit.usual if is_pressed and self._still_coming(now) else float("-inf")
+        patience = self.limit.usual if is_pressed and self._still_coming(now) else float("inf")
         for level in reversed(LEVELS):
             queue, cap = self._queues[level], self._caps[level]
+            oldest = now - patience * STRETCH[level]
             while queue and (queue[0].since < oldest or queue[0].until <= now):
                 decided.append(self._evict(queue))
             while queue and self.in_flight < cap:
@@ -247,14 +272,30 @@ class Admission:
 
     def _is_pressed(self, now: float) -> bool:
         """
-        Whether the queue has not emptied for a while although it was served.
+        Whether more come than can be served: the queue is half full or the wait long, although it is served.
 
-        A stall of the database fills the queue as well, but then nobody is served, and the first
-        moments afterwards empty it.
+        It stays so until nobody was refused for a second: shedding empties the queue for a moment, and
+        to let it fill again each time would make all wait. A stall of the database fills the queue as well, but then
+        nobody is served, and the first moments afterwards empty it; a dozen patient
+        clients fill a small part of it.
         """
+        if self._pressed:
+            self._pressed = now - self._last_refusal <= CALM
+            return self._pressed
         if self.mode != "on" or self._full_since is None:
             return False
-        return now - self._full_since > PRESSURE and self._served >= 2 * self._value
+        if now - self._full_since > PRESSURE and self._served >= 2 * self._value:
+            is_half_full = self._waiting * 2 >= self._room - self.in_flight
+            self._pressed = is_half_full or self._longest_wait(now) > max(HOPELESS, 5 * self.limit.usual)
+            self._last_refusal = now
+        return self._pressed
+
+    def _longest_wait(self, now: float) -> float:
+        """Of those at the head of the most important queue that has anybody."""
+        for queue in reversed(self._queues):
+            if queue:
+                return now - queue[0].since
+        return 0.0
 
     def _still_coming(self, now: float) -> bool:
         """A single burst is worked off; only who keeps coming makes waiting hopeless."""
@@ -264,9 +305,6 @@ class Admission:
         if not self._waiting:
             self._full_since = None
             self._served = 0
-
-
-_NOBODY = Ticket(Criticality.SHEDDABLE, 0.0, 0.0, lambda: None)
 
 
 def _by_name(counts: list[int]) -> dict[str, int]:

@@ -135,11 +135,12 @@ class Gradient(_Learned):
 
 
 class Aimd(_Learned):
-    """One step up while latency is usual, a tenth down when it is not."""
+    """One step up while latency is usual; a tenth down when it is not, up to a half when it is far from it."""
 
-    DECREASE = 0.9
+    LEAST = 0.9
+    MOST = 0.5
 
     def _move(self, ratio: float) -> float:
         if ratio > TOLERANCE:
-            return self.value * self.DECREASE
+            return self.value * min(max(TOLERANCE / ratio, self.MOST), self.LEAST)
         return self.value + max(1.0, sqrt(self.value) / 2)

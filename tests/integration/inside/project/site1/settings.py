@@ -34,3 +34,5 @@ STATIC_URL = "/static/"
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+if "SHOP_DEADLINE" in os.environ:
+    MAINSTAY = {"http": {"deadline": float(os.environ["SHOP_DEADLINE"])}}
