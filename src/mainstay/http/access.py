@@ -11,7 +11,7 @@ from mainstay.base.tracecontext import SAMPLED, TRACE
 from mainstay.http import routes
 from mainstay.http.exchange import CLIENT_LEFT, Exchange
 from mainstay.http.metrics import METRICS
-from mainstay.observability import reports, scrubbing
+from mainstay.observability import interop, reports, scrubbing
 from mainstay.observability.formats import FIELDS
 from mainstay.observability.settings import ACCESS_LOGGER
 from mainstay.observability.traces import TRACING
@@ -24,6 +24,7 @@ def begin(exchange: Exchange, traceparent: str = "", tracestate: str = "") -> No
     """Give a request its place in a trace, from its caller's headers or anew."""
     exchange.trace = TRACING.begin(traceparent, tracestate)
     TRACE.set(exchange.trace)
+    interop.enter(exchange.trace)
     reports.begin_request()
 
 
@@ -40,6 +41,7 @@ def finish(exchange: Exchange) -> None:
         _record_span(exchange, seconds)
     if _logger.isEnabledFor(logging.INFO):
         _logger.handle(_record(exchange, seconds))
+    interop.leave()
     REQUEST.set(None)
     TRACE.set(None)
 

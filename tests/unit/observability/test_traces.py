@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from psycopg.sql import SQL
 
 from mainstay.base.errors import InvalidInput
 from mainstay.base.tracecontext import TRACE, TraceContext, parse
@@ -143,6 +144,16 @@ def test_spans_lie_below_the_request_and_calls_below_the_span(
     assert statement.name == "SELECT default"
     assert statement.attributes["db.query.text"] == "SELECT ? FROM t WHERE a = %s"
     assert work.attributes == {"seat": "A1", "password": "(masked)", "rows": 3}
+
+
+def test_a_statement_that_is_no_text_is_named_by_its_class(
+    current: Callable[[TraceContext], TraceContext],
+) -> None:
+    kept = Kept()
+    made = tracing(exporter=kept)
+    current(made.begin(CALLER))
+    made.statement(SQL("SELECT 'c4nary'"), "default", "postgresql", 0.1)
+    assert kept.spans[0].attributes["db.query.text"] == "(SQL)"
 
 
 def test_an_error_is_named_by_its_class_only(current: Callable[[TraceContext], TraceContext]) -> None:
