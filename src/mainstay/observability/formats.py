@@ -46,6 +46,9 @@ LINE_LIMIT = 128 * 1024
 
 EXCEPTION_LIMIT = 32 * 1024
 
+COSTS = frozenset({"db_ms", "db_count", "cache_ms", "cache_count", "call_ms", "call_count"})
+"""Left out of the short form when they are zero."""
+
 COLORS = {"DEBUG": 90, "INFO": 36, "WARNING": 33, "ERROR": 31, "CRITICAL": 35}
 
 
@@ -126,7 +129,11 @@ class TerminalFormatter(logging.Formatter):
             return f"{clock} {level} {safe_message(record)}"
 
     def _line(self, record: logging.LogRecord, head: str) -> str:
-        shown = {name: value for name, value in added(record).items() if value not in ("", None)}
+        shown = {
+            name: value
+            for name, value in added(record).items()
+            if value not in ("", None) and not (name in COSTS and not value)
+        }
         extra = " ".join(f"{name}={value}" for name, value in shown.items())
         line = f"{head} {message(record)} {extra}".rstrip()
         return f"{line}\n{exception(record)}" if record.exc_info else line

@@ -69,6 +69,11 @@ def test_person_gets_one_short_line() -> None:
     assert text.endswith("sold A1 seat=A1")
 
 
+def test_person_is_not_told_of_what_was_not_spent() -> None:
+    text = TerminalFormatter().format(record("request", db_count=0, db_ms=0.0, call_count=2, bytes=0))
+    assert text.endswith("request call_count=2 bytes=0")
+
+
 def test_settings_configure_logging_for_real(capsys: pytest.CaptureFixture[str]) -> None:
     settings = logging_settings()
     settings["formatters"].pop("terminal")
