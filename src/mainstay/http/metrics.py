@@ -91,7 +91,7 @@ class Metrics:
         }
         self._overflowed = self._counter(
             "mainstay_metrics_overflowed_total",
-            f"Answers counted under the view {OVERFLOW}, because {limit} sets of labels are in use.",
+            f"Answers counted under the view `{OVERFLOW}`, because {limit} sets of labels are in use.",
         )
         self._children: dict[Key, tuple[Any, Any]] = {}
         self.compatible.register(_Sums(self._responses, self._latency))
