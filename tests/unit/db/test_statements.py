@@ -98,11 +98,12 @@ def test_the_wrapper_stands_outermost_and_once(connection: Any) -> None:
     def other(execute: Any, *statement: Any) -> Any:
         return execute(*statement)
 
+    connection.execute_wrappers.clear()
     with connection.execute_wrapper(other):
         statements.watch(connection)
         statements.watch(connection)
         assert [isinstance(each, Statements) for each in connection.execute_wrappers] == [True, False]
-    assert len(connection.execute_wrappers) == 1
+    assert [type(each) for each in connection.execute_wrappers] == [Statements]
 
 
 def test_a_cut_that_comes_late_hits_nobody(connection: Any) -> None:

@@ -186,7 +186,7 @@ def test_a_burst_alone_is_worked_off_in_full() -> None:
     """Twenty at once and then nobody: refusing half of them would help no one."""
     gate = Gate(2)
     gate.fill()
-    tickets = [gate.enter(CRITICAL_PLUS) for _ in range(20)]
+    tickets = [gate.enter(CRITICAL) for _ in range(20)]
     for _ in range(20):
         gate.leave(after=0.1)
 
@@ -196,11 +196,11 @@ def test_a_burst_alone_is_worked_off_in_full() -> None:
 def test_a_stall_refuses_nobody() -> None:
     """A primary is replaced, two seconds in which nothing ends; afterwards all are served."""
     gate = Gate(10)
-    gate.fill()
+    gate.fill(CRITICAL)
     tickets = []
     for _ in range(10):
         gate.now += 0.2
-        tickets.append(gate.enter(CRITICAL_PLUS))
+        tickets.append(gate.enter(CRITICAL))
     for _ in range(10):
         gate.leave()
 
