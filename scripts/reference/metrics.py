@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections.abc import Iterator
+from typing import Any
 
 from mainstay.http.metrics import Metrics
+from mainstay.observability import output, register
 from mainstay.ops.engines.figures import HELP
 from mainstay.ops.supervise import metrics as supervisor
 from scripts.reference.text import code, table
@@ -21,7 +24,11 @@ LINE = re.compile(r'"# HELP (mainstay_\w+) (.+?)"')
 
 
 def page() -> str:
-    families = sorted((each.name, each.documentation) for each in Metrics().registry.collect())
+    register("logs", output.figures)
+    metrics = Metrics()
+    families = sorted(
+        {(each.name, each.documentation): None for each in _collected(metrics.compatible, metrics.registry)}
+    )
     own = LINE.findall(inspect.getsource(supervisor))
     return "\n".join(
         [
@@ -31,6 +38,11 @@ def page() -> str:
             _section("Of the engines, asked by the supervisor", list(HELP.items())),
         ]
     )
+
+
+def _collected(*registries: Any) -> Iterator[Any]:
+    for registry in registries:
+        yield from registry.collect()
 
 
 def _section(title: str, rows: list[tuple[str, str]]) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import cast
 
 from mainstay.health.lifecycle import PROCESS
+from mainstay.http import options
 from mainstay.http.asgi import Application, AsgiEntrance
 from mainstay.http.proxies import if_configured
 
@@ -17,6 +18,8 @@ def get_asgi_application() -> AsgiEntrance:
     """Set Django up and return its application, wrapped."""
     from django.core.asgi import get_asgi_application as django_application
 
-    application = AsgiEntrance(cast("Application", django_application()), if_configured())
+    application = AsgiEntrance(
+        cast("Application", django_application()), if_configured(), options=options.read()
+    )
     PROCESS.start()
     return application

@@ -13,7 +13,7 @@ an ordinary dictionary or list that you may print and change::
     DATABASES = mainstay.databases(BASE_DIR)
     DATABASE_ROUTERS = mainstay.DATABASE_ROUTERS
     CACHES = mainstay.caches()
-    LOGGING = mainstay.logging()
+    LOGGING = mainstay.observability()
     globals().update(mainstay.security())
 
 With no environment each gives a value for development. Nothing here reads Django's
@@ -37,7 +37,7 @@ from mainstay.http.settings import (
     storages,
 )
 from mainstay.observability.reports import setup as sentry
-from mainstay.observability.settings import logging
+from mainstay.observability.settings import logging, observability
 from mainstay.realtime.settings import channel_layers
 from mainstay.tasks.settings import installed_apps as _task_apps
 from mainstay.tasks.settings import tasks
@@ -54,6 +54,7 @@ __all__ = [
     "installed_apps",
     "internal_token",
     "logging",
+    "observability",
     "secret_key",
     "security",
     "sentry",

@@ -7,6 +7,7 @@ Django's WSGI application in Mainstay's outermost layer, for projects that run t
 from __future__ import annotations
 
 from mainstay.health.lifecycle import PROCESS
+from mainstay.http import options
 from mainstay.http.proxies import if_configured
 from mainstay.http.wsgi import WsgiEntrance
 
@@ -15,6 +16,6 @@ def get_wsgi_application() -> WsgiEntrance:
     """Set Django up and return its application, wrapped."""
     from django.core.wsgi import get_wsgi_application as django_application
 
-    application = WsgiEntrance(django_application(), if_configured())
+    application = WsgiEntrance(django_application(), if_configured(), options=options.read())
     PROCESS.start()
     return application

@@ -52,11 +52,10 @@ TEMPLATES = [
 
 DATABASES = mainstay.databases(BASE_DIR)
 DATABASE_ROUTERS = mainstay.DATABASE_ROUTERS
-LOGGING = mainstay.logging()
+LOGGING = mainstay.observability()
 STORAGES = mainstay.storages()
 STATIC_URL = "/static/"
 STATIC_ROOT = mainstay.static_root(BASE_DIR)
-mainstay.sentry()
 
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -9,9 +9,44 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 
+
+class Tally:
+    """
+    What one request spent on others: seconds, and how many times.
+
+    Capabilities add to it, the access line reads it. Additions from several threads of one
+    request may be lost: it is a measure, not an account.
+    """
+
+    __slots__ = ("cache_count", "cache_seconds", "call_count", "call_seconds", "db_count", "db_seconds")
+
+    def __init__(self) -> None:
+        self.db_seconds = self.cache_seconds = self.call_seconds = 0.0
+        self.db_count = self.cache_count = self.call_count = 0
+
+
 REQUEST_ID: ContextVar[str] = ContextVar("mainstay_request_id", default="")
+
+TALLY: ContextVar[Tally | None] = ContextVar("mainstay_tally", default=None)
+"""``None`` outside of a request: then nothing is counted."""
+
+REQUEST: ContextVar[object | None] = ContextVar("mainstay_request", default=None)
+"""The framework's request, once there is one: who is signed in, which secrets came with it."""
 
 
 def request_id() -> str:
     """The id of the request being worked on, or an empty string outside of one."""
     return REQUEST_ID.get()
+
+
+def user_id() -> str:
+    """
+    The key of the user that this request was found to belong to, or an empty string.
+
+    Only what has been found already is read, where Django's authentication keeps it: a log
+    line never asks the database.
+    """
+    known = getattr(REQUEST.get(), "__dict__", {})
+    user = known.get("_cached_user") or known.get("_acached_user")
+    key = getattr(user, "__dict__", {}).get("id") if user is not None else None
+    return str(key) if isinstance(key, int | str) else str(getattr(user, "pk", None) or "")

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 KNOWN: Final[Mapping[str, frozenset[str]]] = {
-    "http": frozenset({"problem_base"}),
+    "http": frozenset({"adapted", "admission", "deadline", "native", "problem_base", "rate_limits"}),
+    "health": frozenset({"dependencies"}),
 }
 """Section → its keys. Whoever adds an option adds its name here, or the system check warns of it."""
 

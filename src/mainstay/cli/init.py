@@ -39,7 +39,7 @@ DATABASE_ROUTERS = mainstay.DATABASE_ROUTERS
 CACHES = mainstay.caches()
 TASKS = mainstay.tasks()
 CHANNEL_LAYERS = mainstay.channel_layers()
-LOGGING = mainstay.logging()
+LOGGING = mainstay.observability()
 STORAGES = mainstay.storages()
 STATIC_ROOT = mainstay.static_root(BASE_DIR)
 """

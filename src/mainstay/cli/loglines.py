@@ -6,8 +6,13 @@ import json
 from datetime import datetime
 from typing import Any
 
-LEFT_OUT = frozenset({"time", "level", "logger", "event", "service", "replica", "release", "request_id"})
+LEFT_OUT = frozenset(
+    {"time", "level", "logger", "event", "service", "replica", "release", "request_id", "trace_id", "span_id"}
+)
 """Members that stand elsewhere on the line, or that a person rarely needs; `--json` has all of them."""
+
+COSTS = frozenset({"db_ms", "db_count", "cache_ms", "cache_count", "call_ms", "call_count"})
+"""Members that are on every access line and say nothing when they are zero."""
 
 REQUEST = ("method", "path", "status", "duration_ms")
 
@@ -18,11 +23,15 @@ def readable(line: str) -> str:
     if entry is None:
         return line
     clock = datetime.fromisoformat(entry["time"]).astimezone().strftime("%H:%M:%S.%f")[:-3]
-    facts = {name: value for name, value in entry.items() if name not in LEFT_OUT and value not in (None, "")}
+    facts = {name: value for name, value in entry.items() if _is_worth_showing(name, value)}
     words = [clock, f"{entry['level']:<7}", str(entry["event"]), *_request(facts)]
     words += [f"{name}={value}" for name, value in facts.items() if name != "exception"]
     text = " ".join(words)
     return f"{text}\n{entry['exception']}" if "exception" in entry else text
+
+
+def _is_worth_showing(name: str, value: Any) -> bool:
+    return name not in LEFT_OUT and value not in (None, "") and not (name in COSTS and not value)
 
 
 def _request(facts: dict[str, Any]) -> list[str]:

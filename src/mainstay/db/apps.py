@@ -10,6 +10,8 @@ class DatabaseConfig(AppConfig):
     verbose_name = "Mainstay database"
 
     def ready(self) -> None:
+        from mainstay.db import statements  # Django's database layer imports only once settings are there
         from mainstay.db.checks import check_databases  # reads URLs, which may import models
 
         checks.register(check_databases)
+        statements.install()

@@ -9,7 +9,9 @@ import psycopg
 from psycopg.errors import Diagnostic
 from psycopg_pool import ConnectionPool, PoolTimeout
 
+from mainstay.base.deadline import DEADLINE, Deadline
 from mainstay.db.errors import OutcomeUnknown
+from mainstay.db.watchdog import WATCHDOG, disconnect
 
 DOUBTS = (
     "canceling wait for synchronous replication",
@@ -18,16 +20,33 @@ DOUBTS = (
 """How PostgreSQL's ``SyncRepWaitForLSN`` begins its two warnings (src/backend/replication/syncrep.c)."""
 
 
+CHECK_PATIENCE = 1.0
+"""Seconds that a server has to answer the pool's question whether a connection works."""
+
+COMMIT_PATIENCE = 1.0
+"""Seconds that a commit has at least: the work is done, and cutting it makes its outcome unknown."""
+
+LEAST_PATIENCE = 0.05
+"""Seconds that a rollback has after the deadline: the connection shall go back to the pool in order."""
+
+LOST_COMMIT = "the connection was cut while its commit was being waited for"
+
+
 class CertainConnection(psycopg.Connection[Any]):
     """
     A connection whose commit fails when the wait for the standby was cut short.
 
     The warning arrives while a statement or a commit is being waited for, so the
-    one place through which psycopg waits is the one place that has to look.
+    one place through which psycopg waits is the one place that has to look. There a request's waits are
+    bounded as well: a commit by the deadline, never cancelled, since PostgreSQL
+    reports a cancelled one as done; the pool's check by a second. Statements are the business
+    of `mainstay.db.statements`.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.in_statement = False
+        self._is_committing = False
         self._doubt = ""
         self.add_notice_handler(self._note_doubt)
 
@@ -37,11 +56,58 @@ class CertainConnection(psycopg.Connection[Any]):
             self._doubt = message
 
     def wait(self, *args: Any, **kwargs: Any) -> Any:
+        deadline = None if self.in_statement else DEADLINE.get()
+        if deadline is None:
+            return self._look(*args, **kwargs)
+        guard = _Guard(self)
+        WATCHDOG.begin(guard, Deadline.after(self._patience(deadline.remaining())))
+        try:
+            return self._look(*args, **kwargs)
+        except psycopg.OperationalError as error:
+            if guard.is_cut and self._is_committing:
+                raise OutcomeUnknown(LOST_COMMIT) from error
+            raise
+        finally:
+            guard.end()
+
+    def _patience(self, left: float) -> float:
+        if self._is_committing:
+            return max(left, COMMIT_PATIENCE)
+        return max(min(left, CHECK_PATIENCE), LEAST_PATIENCE)
+
+    def commit(self) -> None:
+        self._is_committing = True
+        try:
+            super().commit()
+        finally:
+            self._is_committing = False
+
+    def _look(self, *args: Any, **kwargs: Any) -> Any:
         result = super().wait(*args, **kwargs)
         if self._doubt:
             doubt, self._doubt = self._doubt, ""
             raise OutcomeUnknown(doubt)
         return result
+
+
+class _Guard:
+    """One wait of a connection outside of a statement. It ends by cutting the connection."""
+
+    def __init__(self, connection: CertainConnection) -> None:
+        self.is_cut = False
+        self._connection: CertainConnection | None = connection
+        self._lock = threading.Lock()
+
+    def cut(self, deadline: Deadline) -> None:
+        with self._lock:
+            if self._connection is not None:
+                self.is_cut = True
+                disconnect(self._connection)
+
+    def end(self) -> None:
+        WATCHDOG.end(self)
+        with self._lock:
+            self._connection = None
 
 
 RECONNECT = 0.3

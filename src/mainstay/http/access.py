@@ -1,17 +1,31 @@
-"""One line and one count for each finished request."""
+"""What is written down of each request: one line, one count, and a span if it is sampled."""
 
 from __future__ import annotations
 
 import logging
-from time import perf_counter
+from time import perf_counter, time
+from typing import Any
 
+from mainstay.base.context import REQUEST
+from mainstay.base.tracecontext import SAMPLED, TRACE
 from mainstay.http import routes
 from mainstay.http.exchange import CLIENT_LEFT, Exchange
 from mainstay.http.metrics import METRICS
+from mainstay.observability import interop, reports, scrubbing
 from mainstay.observability.formats import FIELDS
 from mainstay.observability.settings import ACCESS_LOGGER
+from mainstay.observability.traces import TRACING
 
 _logger = logging.getLogger(ACCESS_LOGGER)
+_PATTERN = vars(logging.LogRecord(ACCESS_LOGGER, logging.INFO, "", 0, "request", None, None))
+
+
+def begin(exchange: Exchange, traceparent: str = "", tracestate: str = "") -> None:
+    """Give a request its place in a trace, from its caller's headers or anew."""
+    exchange.trace = TRACING.begin(traceparent, tracestate)
+    TRACE.set(exchange.trace)
+    interop.enter(exchange.trace)
+    reports.begin_request()
 
 
 def finish(exchange: Exchange) -> None:
@@ -22,24 +36,55 @@ def finish(exchange: Exchange) -> None:
     if not exchange.status:
         exchange.status = CLIENT_LEFT
     if METRICS is not None:
-        METRICS.observe(exchange.status, exchange.view, exchange.method, seconds)
+        METRICS.observe(exchange, seconds)
+    if exchange.trace is not None and exchange.trace.flags & SAMPLED:
+        _record_span(exchange, seconds)
     if _logger.isEnabledFor(logging.INFO):
         _logger.handle(_record(exchange, seconds))
+    interop.leave()
+    REQUEST.set(None)
+    TRACE.set(None)
 
 
 def _record(exchange: Exchange, seconds: float) -> logging.LogRecord:
-    """Made by hand: `Logger.info` would look for the calling line each time, which is always this one."""
-    record = logging.LogRecord(ACCESS_LOGGER, logging.INFO, "", 0, "request", None, None)
-    fields = {
-        "method": exchange.method,
-        "path": exchange.path,
+    """
+    Made by hand, from a copy of one that was made as usual.
+
+    `Logger.info` would look for the calling line each time, which is always this one, and for the
+    names of thread and process, which the line does not show.
+    """
+    fields: dict[str, Any] = {
+        "method": scrubbing.scrub_text(exchange.method),
+        "path": scrubbing.scrub_path(exchange.path, exchange.route or ""),
         "route": exchange.route,
         "status": exchange.status,
         "duration_ms": round(seconds * 1000, 2),
+        "db_ms": round(exchange.db_seconds * 1000, 2),
+        "db_count": exchange.db_count,
+        "cache_ms": round(exchange.cache_seconds * 1000, 2),
+        "cache_count": exchange.cache_count,
+        "call_ms": round(exchange.call_seconds * 1000, 2),
+        "call_count": exchange.call_count,
         "bytes": exchange.sent,
         "client": exchange.client,
-        "user_agent": exchange.user_agent,
+        "user_agent": scrubbing.scrub_text(exchange.user_agent),
     }
-    record.__dict__.update(fields)
+    if exchange.user:
+        fields["user_id"] = exchange.user
+    now = time()
+    record = logging.LogRecord.__new__(logging.LogRecord)
+    record.__dict__.update(_PATTERN, created=now, msecs=now % 1 * 1000, **fields)
     record.__dict__[FIELDS] = fields
     return record
+
+
+def _record_span(exchange: Exchange, seconds: float) -> None:
+    attributes = {
+        "url.path": scrubbing.scrub_path(exchange.path, exchange.route or ""),
+        "client.address": exchange.client,
+        "user_agent.original": scrubbing.scrub_text(exchange.user_agent),
+        "http.response.body.size": exchange.sent,
+        "mainstay.request_id": exchange.request_id,
+    }
+    method, route = scrubbing.scrub_text(exchange.method), exchange.route or ""
+    TRACING.request(exchange.trace, method, route, exchange.status, seconds, attributes)

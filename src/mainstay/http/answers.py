@@ -67,6 +67,11 @@ def overloaded(accept: str = "") -> Answer:
     return problem(503, "overloaded", "", ("retry-after", RETRY_AFTER), accept=accept)
 
 
+def too_late(accept: str = "") -> Answer:
+    """No time was left of what the caller or the route gives."""
+    return problem(504, "deadline-exceeded", accept=accept)
+
+
 def malformed(accept: str = "") -> Answer:
     """A request that two programs could read in two ways; the connection ends with it."""
     return problem(400, "ambiguous-framing", "", ("connection", "close"), accept=accept)

@@ -1,21 +1,27 @@
 """
 The outermost layer around an ASGI application.
 
-It answers probes itself, gives each request its id and its client's true address,
-refuses what the process cannot answer in time, and writes one line per request.
+It answers probes itself, gives each request its id, its client's true address and its
+deadline, refuses what the process cannot answer in time, and writes one line per request.
+WebSockets have no deadline and need no place: they are there to stay.
 Lifespan messages pass untouched. An application that is wrapped twice is only
 served by the outer layer.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from time import monotonic
+from typing import Any, cast
 
-from mainstay.base.context import REQUEST_ID
+from mainstay.base.context import REQUEST_ID, TALLY
+from mainstay.base.deadline import DEADLINE, NEVER
 from mainstay.health.lifecycle import PROCESS, Lifecycle
-from mainstay.http import access, answers, identity, proxies
-from mainstay.http.exchange import EXCHANGE, Exchange
+from mainstay.http import access, answers, criticalities, deadlines, identity, proxies
+from mainstay.http.admission import Admission, Aimd, Ticket
+from mainstay.http.exchange import EXCHANGE, REFUSED, Exchange
+from mainstay.http.options import Options
 from mainstay.http.proxies import TrustedProxies
 from mainstay.http.reply import Receive, Replies, Reply, Send
 
@@ -31,8 +37,11 @@ _READ = {
     b"host": "host",
     b"user-agent": "user_agent",
     b"x-request-id": "request_id",
+    b"mainstay-deadline": "deadline",
     b"content-length": "content_length",
     b"transfer-encoding": "transfer_encoding",
+    b"traceparent": "traceparent",
+    b"tracestate": "tracestate",
     b"x-forwarded-for": "forwarded_for",
     b"x-forwarded-proto": "forwarded_proto",
     b"x-forwarded-host": "forwarded_host",
@@ -49,12 +58,15 @@ class AsgiEntrance:
         trusted: TrustedProxies | None = None,
         requests_max: int = REQUESTS_MAX,
         process: Lifecycle = PROCESS,
+        options: Options | None = None,
     ) -> None:
+        options = options or Options()
         self._application = application
         self._trusted = trusted
-        self._requests_max = requests_max
         self._process = process
-        self._replies = Replies(process)
+        self._seconds = options.deadline
+        self._admission = Admission(Aimd(requests_max), requests_max, requests_max, options.admission)
+        self._replies = Replies(process, self._admission)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -70,16 +82,27 @@ class AsgiEntrance:
     async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope, exchange, well_formed = self._arrive(scope, scope["method"])
         reply = Reply(self._replies, exchange, receive, send)
-        id_token, exchange_token = REQUEST_ID.set(exchange.request_id), EXCHANGE.set(exchange)
+        tokens = (
+            REQUEST_ID.set(exchange.request_id),
+            EXCHANGE.set(exchange),
+            TALLY.set(exchange),
+            DEADLINE.set(exchange.deadline),
+        )
         self._process.enter()
         try:
             if not well_formed:
-                await _send_answer(reply.send, answers.malformed())
-            elif self._replies.unanswered > self._requests_max:
-                await _send_answer(reply.send, answers.overloaded())
-            else:
+                await reply.answer(answers.malformed())
+            elif (verdict := self._ask(exchange)) is True or (verdict and await self._wait(verdict)):
+                reply.begin()
                 await self._application(scope, reply.receive, reply.send)
                 await reply.end()
+            else:
+                exchange.route, exchange.view = "", REFUSED
+                await reply.answer(answers.overloaded())
+        except asyncio.CancelledError:
+            if not reply.was_cancelled():
+                raise
+            await reply.end()
         except Exception:
             if not exchange.status:  # nothing was said yet; the server writes the error down
                 await _send_answer(reply.send, answers.broken())
@@ -88,8 +111,28 @@ class AsgiEntrance:
             reply.leave()
             self._process.leave()
             access.finish(exchange)
-            EXCHANGE.reset(exchange_token)
-            REQUEST_ID.reset(id_token)
+            DEADLINE.reset(tokens[3])
+            TALLY.reset(tokens[2])
+            EXCHANGE.reset(tokens[1])
+            REQUEST_ID.reset(tokens[0])
+
+    def _ask(self, exchange: Exchange) -> bool | Ticket:
+        until = exchange.deadline.at if exchange.deadline is not None else NEVER
+        return self._admission.enter(exchange.path, criticalities.of_path, until, _Wake)
+
+    async def _wait(self, ticket: Ticket) -> bool:
+        """Whether the ticket was granted in time. Who stops waiting, for whatever reason, leaves the queue."""
+        wake = cast("_Wake", ticket.wake)
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(ticket.until - monotonic(), wake)
+        try:
+            await wake.future
+        except BaseException:
+            self._admission.abandon(ticket)
+            raise
+        finally:
+            timer.cancel()
+        return self._admission.settle(ticket)
 
     async def _converse(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope, exchange, _ = self._arrive(scope, "WEBSOCKET")
@@ -121,12 +164,28 @@ class AsgiEntrance:
             _apply_forwarding(scope, read, client, believed)
         agent = read.get("user_agent", "")[:AGENT_LIMIT]
         exchange = Exchange(method, scope["path"], request_id, client, agent)
+        access.begin(exchange, read.get("traceparent", ""), read.get("tracestate", ""))
+        if scope["type"] == "http":
+            exchange.deadline = deadlines.begin(read.get("deadline", ""), believed, self._seconds)
         scope[SEEN] = exchange
         return scope, exchange, _is_well_formed(scope, read, repeated)
 
     def end_streams(self) -> None:
         """End event streams, which would otherwise hold a draining process until its time is up."""
         self._replies.end_streams()
+
+
+class _Wake:
+    """Ends the wait of a coroutine."""
+
+    __slots__ = ("future",)
+
+    def __init__(self) -> None:
+        self.future = asyncio.get_running_loop().create_future()
+
+    def __call__(self) -> None:
+        if not self.future.done():
+            self.future.set_result(None)
 
 
 def _read(headers: Iterable[tuple[bytes, bytes]]) -> tuple[dict[str, str], bool]:

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from time import perf_counter
+from typing import Any
+
+from mainstay.base.context import Tally
+from mainstay.base.criticality import Criticality
+from mainstay.base.deadline import Deadline
 
 CLIENT_LEFT = 499
 """Written in the log for a request whose client left before the answer; never sent."""
 
+REFUSED = "<refused>"
+"""Stands for the view of a request for which there was no place: to look for it would cost more than to say no."""
 
-class Exchange:
-    """One request and its answer, as the log and the metrics see it."""
+
+class Exchange(Tally):
+    """
+    One request and its answer: the one object that all parts of the entrance share.
+
+    It is also the tally of what the request spent on others, so that a request needs no
+    second object.
+    """
 
     __slots__ = (
         "client",
+        "criticality",
+        "deadline",
         "method",
         "path",
         "request_id",
@@ -21,11 +36,14 @@ class Exchange:
         "sent",
         "started",
         "status",
+        "trace",
+        "user",
         "user_agent",
         "view",
     )
 
     def __init__(self, method: str, path: str, request_id: str, client: str, user_agent: str) -> None:
+        super().__init__()
         self.method = method
         self.path = path
         self.request_id = request_id
@@ -36,6 +54,10 @@ class Exchange:
         self.status = 0
         self.sent = 0
         self.started = perf_counter()
+        self.trace: Any = None
+        self.deadline: Deadline | None = None
+        self.criticality: Criticality | None = None
+        self.user: str | None = None
 
 
 EXCHANGE: ContextVar[Exchange | None] = ContextVar("mainstay_exchange", default=None)

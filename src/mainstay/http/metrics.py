@@ -1,9 +1,13 @@
 """
 Counters and timings of this process, as Prometheus text.
 
-The two request metrics carry django-prometheus's names and labels, so that existing
-dashboards work. Labels are bounded: a view's name, never a path. Without
-prometheus_client everything here does nothing.
+The request metrics carry django-prometheus's names and labels, so that existing dashboards work;
+the sums among them are made at the scrape, not at the request. Labels are bounded: a view's
+name, never a path, at most `SERIES_LIMIT` sets of them, and one more for all that come after.
+Without prometheus_client everything here does nothing.
+
+There are no exemplars: they exist in the OpenMetrics form only, which Prometheus asks for only
+with a feature switched on, and the log line of a request carries its trace id already.
 """
 
 from __future__ import annotations
@@ -14,54 +18,105 @@ from typing import Any
 
 from mainstay.health.lifecycle import PROCESS, Lifecycle
 from mainstay.health.pools import find_pools
-from mainstay.http.limits.figures import FIGURES, Figures
+from mainstay.http.admission import current
+from mainstay.http.exchange import Exchange
+from mainstay.http.limits import figures as limits
+from mainstay.observability.figures import FIGURES, Figure, Registry
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "WEBSOCKET"})
 INVALID_METHOD = "<invalid method>"
+INVALID_STATUS = "<invalid status>"
+OVERFLOW = "<overflow>"
+"""The view of every answer that came after `SERIES_LIMIT` sets of labels were in use."""
+
+SERIES_LIMIT = 2000
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 25.0, 50.0, 75.0)
+ADMISSION_GAUGES = {
+    "limit": "Requests that may be worked on at once.",
+    "in_flight": "Requests that hold a place.",
+    "waiting": "Requests that wait for a place.",
+}
+ADMISSION_COUNTERS = {
+    "admitted": "Requests that had a place and left it.",
+    "refused": "Requests answered 503 for lack of a place.",
+    "held_back": "Requests that a dry run would have made wait.",
+}
 POOL_STATES = {"size": "pool_size", "available": "pool_available", "waiting": "requests_waiting"}
+SPENT = {
+    "db": ("mainstay_db_statements_total", "mainstay_db_seconds_total", "SQL statements of requests"),
+    "cache": (
+        "mainstay_cache_operations_total",
+        "mainstay_cache_seconds_total",
+        "Cache operations of requests",
+    ),
+    "call": ("mainstay_calls_total", "mainstay_calls_seconds_total", "Outgoing calls of requests"),
+}
+"""What requests spent on others: how often, how long, and what it is."""
 
 try:
     import prometheus_client
-    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 except ImportError:
     prometheus_client = None  # type: ignore[assignment]
 
+Key = tuple[int, str, str]
+
 
 class Metrics:
-    """The metrics of one process, in a registry of their own."""
+    """The metrics of one process, in two registries: django-prometheus's names, and Mainstay's own."""
 
-    def __init__(self, process: Lifecycle = PROCESS) -> None:
+    def __init__(
+        self, process: Lifecycle = PROCESS, figures: Registry = FIGURES, limit: int = SERIES_LIMIT
+    ) -> None:
+        self.compatible = prometheus_client.CollectorRegistry()
         self.registry = prometheus_client.CollectorRegistry()
         self._process = process
+        self._figures = figures
+        self._limit = limit
         self._responses = prometheus_client.Counter(
             "django_http_responses_total_by_status_view_method",
             "Answers by status, view and method.",
             ("status", "view", "method"),
-            registry=self.registry,
+            registry=self.compatible,
         )
         self._latency = prometheus_client.Histogram(
             "django_http_requests_latency_seconds_by_view_method",
             "Seconds from a request's arrival to the end of its answer.",
             ("view", "method"),
             buckets=BUCKETS,
-            registry=self.registry,
+            registry=self.compatible,
         )
-        self._children: dict[tuple[int, str, str], tuple[Any, Any]] = {}
+        self._spent = {
+            name: (self._counter(count, f"{what}."), self._counter(seconds, f"Seconds: {what}."))
+            for name, (count, seconds, what) in SPENT.items()
+        }
+        self._overflowed = self._counter(
+            "mainstay_metrics_overflowed_total",
+            f"Answers counted under the view `{OVERFLOW}`, because {limit} sets of labels are in use.",
+        )
+        self._children: dict[Key, tuple[Any, Any]] = {}
+        self.compatible.register(_Sums(self._responses, self._latency))
         self.registry.register(self)
 
-    def observe(self, status: int, view: str, method: str, seconds: float) -> None:
-        """Count one answer."""
-        key = (status, view, method)
+    def observe(self, exchange: Exchange, seconds: float) -> None:
+        """Count one answer, and what it spent."""
+        key = (exchange.status, exchange.view, exchange.method)
         child = self._children.get(key) or self._make(key)
         child[0].inc()
         child[1].observe(seconds)
+        if exchange.db_count:
+            self._spend("db", exchange.db_count, exchange.db_seconds)
+        if exchange.cache_count:
+            self._spend("cache", exchange.cache_count, exchange.cache_seconds)
+        if exchange.call_count:
+            self._spend("call", exchange.call_count, exchange.call_seconds)
 
     def collect(self) -> Iterator[Any]:
         """What is read at the moment of a scrape."""
         in_flight = GaugeMetricFamily("mainstay_http_requests_in_flight", "Requests being worked on.")
         in_flight.add_metric((), self._process.in_flight)
         yield in_flight
+        yield from admission_families()
         for state, statistic in POOL_STATES.items():
             gauge = GaugeMetricFamily(
                 f"mainstay_db_pool_{state}", f"Database pool: {state}.", labels=("alias",)
@@ -70,21 +125,117 @@ class Metrics:
                 gauge.add_metric((alias,), pool.get_stats().get(statistic, 0))
             yield gauge
         yield from _limits()
+        yield from families(self._figures.read())
 
     def describe(self) -> list[Any]:
         return []
 
-    def _make(self, key: tuple[int, str, str]) -> tuple[Any, Any]:
+    def _counter(self, name: str, text: str) -> Any:
+        return prometheus_client.Counter(name, text, registry=self.registry)
+
+    def _spend(self, what: str, count: int, seconds: float) -> None:
+        counted, timed = self._spent[what]
+        counted.inc(count)
+        timed.inc(max(seconds, 0.0))
+
+    def _make(self, key: Key) -> tuple[Any, Any]:
         status, view, method = key
-        label = method if method in METHODS else INVALID_METHOD
-        child = (self._responses.labels(str(status), view, label), self._latency.labels(view, label))
-        if method in METHODS:
-            self._children[key] = child
+        key = (
+            status if 100 <= status < 600 else 0,
+            view,
+            method if method in METHODS else INVALID_METHOD,
+        )
+        if child := self._children.get(key):
+            return child
+        if len(self._children) >= self._limit:
+            self._overflowed.inc()
+            return self._labelled(key[0], OVERFLOW, key[2])
+        child = self._children[key] = self._labelled(*key)
         return child
 
+    def _labelled(self, status: int, view: str, method: str) -> tuple[Any, Any]:
+        named = str(status) if status else INVALID_STATUS
+        return self._responses.labels(named, view, method), self._latency.labels(view, method)
 
-def _limits(figures: Figures = FIGURES) -> Iterator[Any]:
+
+def admission_families() -> Iterator[Any]:
+    """The figures of this process's admission; without samples where it has none."""
+    admission = current()
+    figures = admission.figures() if admission is not None else {}
+    for name, text in ADMISSION_GAUGES.items():
+        gauge = GaugeMetricFamily(f"mainstay_admission_{name}", text)
+        if figures:
+            gauge.add_metric((), figures[name])
+        yield gauge
+    for name, text in ADMISSION_COUNTERS.items():
+        counter = CounterMetricFamily(f"mainstay_admission_{name}", text, labels=("criticality",))
+        for level, count in figures.get(name, {}).items():
+            counter.add_metric((level,), count)
+        yield counter
+    late = CounterMetricFamily("mainstay_deadlines_exceeded", "Requests answered 504 at their deadline.")
+    if figures:
+        late.add_metric((), figures["deadlines_exceeded"])
+    yield late
+
+
+class _Sums:
+    """django-prometheus's totals, added up from the two finest metrics when somebody asks."""
+
+    def __init__(self, responses: Any, latency: Any) -> None:
+        self._responses = responses
+        self._latency = latency
+
+    def collect(self) -> Iterator[Any]:
+        total, by_status, by_method = 0.0, dict[str, float](), dict[str, float]()
+        for sample in _samples(self._responses):
+            if sample.name.endswith("_total"):
+                status, method = sample.labels["status"], sample.labels["method"]
+                by_status[status] = by_status.get(status, 0.0) + sample.value
+                by_method[method] = by_method.get(method, 0.0) + sample.value
+                total += sample.value
+        yield _counters("django_http_responses_total_by_status", "Answers by status.", "status", by_status)
+        yield _counters("django_http_requests_total_by_method", "Requests by method.", "method", by_method)
+        for what in ("requests", "responses"):
+            name = f"django_http_{what}_before_middlewares"
+            yield CounterMetricFamily(name, f"All {what}, counted when they end.", value=total)
+        yield self._all_latencies()
+
+    def describe(self) -> list[Any]:
+        return []
+
+    def _all_latencies(self) -> Any:
+        buckets, seconds = dict[str, float](), 0.0
+        for sample in _samples(self._latency):
+            if sample.name.endswith("_bucket"):
+                bound = sample.labels["le"]
+                buckets[bound] = buckets.get(bound, 0.0) + sample.value
+            elif sample.name.endswith("_sum"):
+                seconds += sample.value
+        ordered = sorted(buckets.items(), key=lambda pair: float(pair[0]))
+        return HistogramMetricFamily(
+            "django_http_requests_latency_including_middlewares_seconds",
+            "Seconds from a request's arrival to the end of its answer.",
+            buckets=ordered or [("+Inf", 0.0)],
+            sum_value=seconds,
+        )
+
+
+def families(figures: Iterator[Figure]) -> Iterator[Any]:
+    """What capabilities registered, as prometheus_client wants it: samples of one name together."""
+    found: dict[str, Any] = {}
+    for figure in figures:
+        names = tuple(name for name, _ in figure.labels)
+        family = found.get(figure.name)
+        if family is None:
+            kind = CounterMetricFamily if figure.kind == "counter" else GaugeMetricFamily
+            family = found[figure.name] = kind(figure.name, figure.help, labels=names)
+        family.add_metric(tuple(value for _, value in figure.labels), figure.value)
+    yield from found.values()
+
+
+def _limits() -> Iterator[Any]:
     """What the rate limits decided."""
+    figures = limits.FIGURES
     name = "mainstay_http_rate_limit"
     decisions = CounterMetricFamily(
         f"{name}_decisions", "Requests by rate limit and outcome.", labels=("scope", "outcome")
@@ -112,10 +263,28 @@ METRICS = Metrics() if find_spec("prometheus_client") else None
 
 
 def render() -> tuple[bytes, str]:
-    """Everything there is to scrape, the project's own metrics included, and its content type."""
+    """
+    Everything there is to scrape, the project's own metrics included, and its content type.
+
+    Where django-prometheus counts the requests itself, its figures stand and ours of the same
+    names are left out.
+    """
     if METRICS is None:
         return b"", "text/plain; charset=utf-8"
     body = prometheus_client.generate_latest(prometheus_client.REGISTRY)
-    taken = body if b"django_http_responses_total_by_status_view_method" in body else b""
-    own = b"" if taken else prometheus_client.generate_latest(METRICS.registry)
-    return body + own, "text/plain; version=0.0.4; charset=utf-8"
+    if b"# TYPE django_http_" not in body:
+        body += prometheus_client.generate_latest(METRICS.compatible)
+    body += prometheus_client.generate_latest(METRICS.registry)
+    return body, "text/plain; version=0.0.4; charset=utf-8"
+
+
+def _samples(metric: Any) -> Iterator[Any]:
+    for family in metric.collect():
+        yield from family.samples
+
+
+def _counters(name: str, text: str, label: str, values: dict[str, float]) -> Any:
+    family = CounterMetricFamily(name, text, labels=(label,))
+    for value, count in values.items():
+        family.add_metric((value,), count)
+    return family

@@ -20,11 +20,13 @@ from django.conf import settings
 from django.core.signals import got_request_exception
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotAllowed
 
+from mainstay.base.context import REQUEST
 from mainstay.http import routes, unavailable
 from mainstay.http.exchange import EXCHANGE
 from mainstay.http.limits import fields
 from mainstay.http.problems import Problem, handlers
 from mainstay.http.problems.responses import fill, prefers_page, respond
+from mainstay.observability import reports
 
 MARK = "_mainstay_problem"
 """The attribute of a request that says which problem its exception is."""
@@ -47,6 +49,7 @@ class EntranceMiddleware:
         got_request_exception.connect(_mark_failed, dispatch_uid="mainstay.http.problems")
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        REQUEST.set(request)
         if self._is_async:
             return self._respond_async(request)
         response: HttpResponseBase
@@ -77,6 +80,8 @@ class EntranceMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
         if problem := unavailable.problem(error):
+            if unavailable.reason(error):
+                reports.report_outage(error)
             return refuse(request, problem)
         if problem := handlers.refusal(error):
             setattr(request, MARK, problem)

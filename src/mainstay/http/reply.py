@@ -3,16 +3,22 @@ The way back of one ASGI request: headers that every answer has, its size, its e
 
 Event streams are special: they end only when someone ends them. A draining process
 tells the application that the client left and closes the stream properly, so that a
-browser reconnects to another replica.
+browser reconnects to another replica. The same way an application learns that its
+deadline has passed: Django then cancels an async view by itself. A deadline ends where the
+answer begins: for a stream it is the time to the first byte.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from time import monotonic
 from typing import Any
 
+from mainstay.base.deadline import NEVER, Deadline
 from mainstay.health.lifecycle import Lifecycle
+from mainstay.http import answers
+from mainstay.http.admission import Admission
 from mainstay.http.exchange import Exchange
 
 Message = MutableMapping[str, Any]
@@ -20,37 +26,120 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
+LONGEST = 86_400.0
+"""Seconds; event loops refuse timers of years."""
+
 DISCONNECT = {"type": "http.disconnect"}
 
 
 class Replies:
-    """The replies that one process is giving."""
+    """
+    The replies that one process is giving, and the one timer that watches their deadlines.
 
-    def __init__(self, process: Lifecycle) -> None:
+    A timer for each would cost as much as reading the request's head. This one is set for the
+    earliest deadline, so that under steady load it is set anew a few times in each deadline's length.
+    """
+
+    def __init__(self, process: Lifecycle, admission: Admission) -> None:
         self.process = process
-        self.unanswered = 0
+        self.admission = admission
         self.streams: set[Reply] = set()
+        self._watched: dict[Reply, Deadline] = {}
+        self._next = NEVER
+        self._timer: asyncio.TimerHandle | None = None
 
     def end_streams(self) -> None:
         for reply in tuple(self.streams):
             reply.cut()
 
+    def watch(self, reply: Reply, deadline: Deadline) -> None:
+        """Let the reply `expire` at its deadline, unless it is forgotten before."""
+        self._watched[reply] = deadline
+        if deadline.at < self._next or self._next < deadline.began:  # the latter: of a loop that has ended
+            self._set(deadline.at)
+
+    def forget(self, reply: Reply) -> None:
+        self._watched.pop(reply, None)
+
+    def _set(self, at: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._next = at
+        left = min(max(at - monotonic(), 0.0), LONGEST)
+        self._timer = asyncio.get_running_loop().call_later(left, self._sweep)
+
+    def _sweep(self) -> None:
+        self._next, self._timer = NEVER, None
+        now = monotonic()
+        for reply, deadline in tuple(self._watched.items()):
+            if deadline.at <= now:
+                self.forget(reply)
+                reply.expire()
+        if self._watched:
+            self._set(min(deadline.at for deadline in self._watched.values()))
+
 
 class Reply:
-    """Stands between the server and the application for one request."""
+    """
+    Stands between the server and the application for one request.
 
-    __slots__ = ("_cut", "_exchange", "_has_body", "_is_stream", "_pending", "_receive", "_replies", "_send")
+    It holds the request's place among those worked on, from `begin` until the answer starts.
+    """
+
+    __slots__ = (
+        "_begun",
+        "_cancelled",
+        "_exchange",
+        "_has_body",
+        "_is_cut",
+        "_is_replaced",
+        "_is_stream",
+        "_listener",
+        "_receive",
+        "_replies",
+        "_send",
+        "_task",
+    )
 
     def __init__(self, replies: Replies, exchange: Exchange, receive: Receive, send: Send) -> None:
         self._replies = replies
         self._exchange = exchange
         self._receive = receive
         self._send = send
-        self._pending = True
+        self._begun: float | None = None
+        self._cancelled = False
         self._has_body = False
+        self._is_cut = False
+        self._is_replaced = False
         self._is_stream = False
-        self._cut: asyncio.Future[None] | None = None
-        replies.unanswered += 1
+        self._listener: asyncio.Task[Any] | None = None
+        self._task: asyncio.Task[Any] | None = None
+
+    def begin(self) -> None:
+        """Take the place that admission has granted, and watch the deadline."""
+        self._begun = monotonic()
+        deadline = self._exchange.deadline
+        if deadline is not None:
+            self._task = asyncio.current_task()
+            self._replies.watch(self, deadline)
+
+    def was_cancelled(self) -> bool:
+        """Whether a cancellation that has arrived came from the deadline; then it is taken back."""
+        return self._cancelled and self._task is not None and self._task.uncancel() == 0
+
+    async def end(self) -> None:
+        """Say what the application could not say itself: that its deadline ended it, or that its stream ends."""
+        if self._begun is not None and self.was_stopped():
+            await self.answer(answers.too_late())
+        elif self._is_stream and self._is_cut:
+            # The client of a stream that was cut shall see an end and not a broken connection.
+            await self.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def answer(self, answer: answers.Answer) -> None:
+        """Send a whole answer of the entrance's own."""
+        headers = [(name.encode(), value.encode()) for name, value in answer.all_headers]
+        await self.send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await self.send({"type": "http.response.body", "body": answer.body})
 
     async def receive(self) -> Message:
         """The request's body as it comes; afterwards, the news that the client left or has to."""
@@ -62,58 +151,106 @@ class Reply:
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.body":
+            if self._is_replaced:
+                return
             self._exchange.sent += len(message.get("body", b""))
-            self._is_stream = self._is_stream and message.get("more_body", False)
+            if message.get("more_body", False):
+                self._lift()
+            else:
+                self._is_stream = False
         elif message["type"] == "http.response.start":
+            if message["status"] == 500 and self.was_stopped():
+                await self.answer(answers.too_late())
+                self._is_replaced = True
+                return
             message = self._start(message)
         await self._send(message)
 
     def cut(self) -> None:
         """Make the application believe that the client left."""
-        if self._cut is not None and not self._cut.done():
-            self._cut.set_result(None)
-
-    async def end(self) -> None:
-        """Finish a stream that was cut, so that the client sees an end and not a broken connection."""
-        if self._is_stream and self._cut is not None and self._cut.done():
-            await self.send({"type": "http.response.body", "body": b"", "more_body": False})
+        if not self._is_cut:
+            self._is_cut = True
+            if self._listener is not None:
+                self._listener.cancel()
 
     def leave(self) -> None:
         self._answered()
         self._replies.streams.discard(self)
 
+    def expire(self) -> None:
+        """
+        End what runs beyond its deadline.
+
+        Who listens for the client's leaving is told that; Django then cancels the view and waits for its
+        threads. Who does not listen is cancelled.
+        """
+        deadline = self._exchange.deadline
+        if self._begun is None or deadline is None or self._task is None:
+            return
+        deadline.exceeded = True
+        if self._listener is not None:
+            self.cut()
+        else:
+            self._cancelled = self._task.cancel()
+
+    def was_stopped(self) -> bool:
+        """Whether work was stopped at its deadline. An error 500 then only says so."""
+        deadline = self._exchange.deadline
+        return deadline is not None and deadline.exceeded
+
+    def _lift(self) -> None:
+        if self._exchange.deadline is not None:
+            self._exchange.deadline.lift()
+
     def _start(self, message: Message) -> Message:
-        self._answered()
         self._exchange.status = message["status"]
-        headers = self._headers(message.get("headers", ()))
-        if any(name.lower() == b"content-type" and b"event-stream" in value for name, value in headers):
-            self._is_stream = True
-            self._replies.streams.add(self)
-        return {**message, "headers": headers}
+        self._answered()
+        return {**message, "headers": self._headers(message.get("headers", ()))}
 
     def _answered(self) -> None:
-        if self._pending:
-            self._pending = False
-            self._replies.unanswered -= 1
+        """Give the place back, once."""
+        if self._begun is None:
+            return
+        exchange, begun, self._begun = self._exchange, self._begun, None
+        self._replies.forget(self)
+        status = exchange.status
+        if status == 504 and exchange.deadline is not None and exchange.deadline.exceeded:
+            self._replies.admission.deadlines_exceeded += 1
+        seconds = monotonic() - begun if 0 < status < 500 or status == 504 else None
+        self._replies.admission.leave(exchange.criticality, seconds, exchange.view)
 
     def _headers(self, given: Iterable[tuple[bytes, bytes]]) -> Headers:
-        headers = [(name, value) for name, value in given if name.lower() != b"x-request-id"]
+        """The headers of every answer; on the way it is seen whether this one is an event stream."""
+        draining = self._replies.process.draining
+        headers: Headers = []
+        for pair in given:
+            name = pair[0].lower()
+            if name == b"x-request-id" or (draining and name == b"connection"):
+                continue
+            if name == b"content-type" and b"event-stream" in pair[1]:
+                self._is_stream = True
+                self._replies.streams.add(self)
+            headers.append(pair)
         headers.append((b"x-request-id", self._exchange.request_id.encode()))
-        if self._replies.process.draining:
-            headers = [(name, value) for name, value in headers if name.lower() != b"connection"]
+        if draining:
             headers.append((b"connection", b"close"))
         return headers
 
     async def _wait_for_end(self) -> Message:
-        loop = asyncio.get_running_loop()
-        self._cut = self._cut or loop.create_future()
-        client = loop.create_task(_receive_once(self._receive))
+        """
+        The news that the client left, or that it shall look so.
+
+        To be told means that the one task that waits here is woken by a cancellation, which ends here.
+        A task of its own for the wait would cost as much as all the rest of the entrance.
+        """
+        if self._is_cut:
+            return dict(DISCONNECT)
+        self._listener = asyncio.current_task()
         try:
-            await asyncio.wait((client, self._cut), return_when=asyncio.FIRST_COMPLETED)
-            return client.result() if client.done() else dict(DISCONNECT)
+            return await self._receive()
+        except asyncio.CancelledError:
+            if self._is_cut and self._listener is not None and self._listener.uncancel() == 0:
+                return dict(DISCONNECT)
+            raise
         finally:
-            client.cancel()
-
-
-async def _receive_once(receive: Receive) -> Message:
-    return await receive()
+            self._listener = None

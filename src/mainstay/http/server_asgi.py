@@ -14,7 +14,7 @@ from typing import Any
 import uvicorn
 
 from mainstay.health.lifecycle import PROCESS, Lifecycle
-from mainstay.http import draining
+from mainstay.http import draining, options
 from mainstay.http.asgi import AsgiEntrance
 from mainstay.http.corked import CorkedProtocol
 from mainstay.http.listening import BACKLOG, listen
@@ -40,7 +40,7 @@ def serve_asgi(application: Any, assignment: Assignment, trusted: TrustedProxies
     """
     files = find_files()
     inner = AsgiStatic(application, files) if files else application
-    entrance = AsgiEntrance(inner, trusted, assignment.requests_max)
+    entrance = AsgiEntrance(inner, trusted, assignment.requests_max, options=options.read())
     listener = listen(assignment)
     server = OrderlyServer(configure(entrance, assignment), entrance, assignment.drain_timeout)
     server.run(sockets=[listener])

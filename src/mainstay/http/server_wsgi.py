@@ -20,15 +20,16 @@ from granian.server.common import AbstractServer
 from granian.server.mt import MTServer
 
 from mainstay.health.lifecycle import PROCESS, Lifecycle
-from mainstay.http import draining
+from mainstay.http import draining, options
+from mainstay.http.admission import Admission, Aimd
 from mainstay.http.listening import BACKLOG, listen
 from mainstay.http.loading import Assignment
 from mainstay.http.proxies import TrustedProxies
 from mainstay.http.static import WsgiStatic, find_files
-from mainstay.http.wsgi import Gate, WsgiEntrance
+from mainstay.http.wsgi import WsgiEntrance
 
 PROBE_THREADS = 2
-"""Threads beyond the gate's, so that probes are answered while all others are busy."""
+"""Threads beyond those that work or wait, so that probes are answered while all others are busy."""
 
 HEADER_TIMEOUT = 10_000
 """Milliseconds a client has to send its request's head."""
@@ -49,8 +50,10 @@ def serve_wsgi(application: Any, assignment: Assignment, trusted: TrustedProxies
     admitted = max(assignment.threads, assignment.requests_max)
     files = find_files()
     inner = WsgiStatic(application, files) if files else application
-    gate = Gate(assignment.threads, admitted - assignment.threads)
-    entrance = WsgiEntrance(inner, trusted, gate, hidden=process_variables())
+    chosen = options.read()
+    limit = Aimd(assignment.threads, initial=assignment.threads)
+    admission = Admission(limit, assignment.threads, admitted, chosen.admission)
+    entrance = WsgiEntrance(inner, trusted, admission, hidden=process_variables(), options=chosen)
     listen(assignment).close()  # granian binds by itself and would answer a busy port with a Rust panic
     server = OrderlyServer(assignment, admitted + PROBE_THREADS)
     AbstractServer.serve(server, target_loader=lambda: entrance, wrap_loader=False)

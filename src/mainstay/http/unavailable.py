@@ -11,6 +11,7 @@ from __future__ import annotations
 from django.db.utils import InterfaceError, OperationalError
 from django.http.request import UnreadablePostError
 
+from mainstay.base.deadline import DeadlineExceeded
 from mainstay.http.problems import Problem
 
 RETRY_AFTER = 1
@@ -38,11 +39,10 @@ def problem(error: BaseException) -> Problem | None:
         return error
     if isinstance(error, UnreadablePostError):
         return Problem(400, "incomplete-body")
-    name = type(error).__name__
-    if name == "DeadlineExceeded":
+    if isinstance(error, DeadlineExceeded):
         return Problem(504, "deadline-exceeded")
     if why := reason(error):
-        slug = "outcome-unknown" if name == "OutcomeUnknown" else "unavailable"
+        slug = "outcome-unknown" if type(error).__name__ == "OutcomeUnknown" else "unavailable"
         return Problem(503, slug, f"Try again in a moment: {why}.", retry_after=RETRY_AFTER)
     return None
 

@@ -1,8 +1,8 @@
 """
 The outermost layer around a WSGI application; the twin of `mainstay.http.asgi`.
 
-Here a request holds a thread, so there is a gate: as many requests as the process has
-threads are worked on, others wait a moment, more are refused. Probes do not pass the gate, so a
+Here a request holds a thread: no more are worked on than the process has threads, whatever
+admission learns, others wait a moment, more are refused. Probes do not pass it, so a
 busy process still says that it lives.
 """
 
@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterable, Iterator
-from threading import Lock, Semaphore
-from typing import Any
+from threading import Lock
+from time import monotonic
+from typing import Any, cast
 
-from mainstay.base.context import REQUEST_ID
+from mainstay.base.context import REQUEST_ID, TALLY
+from mainstay.base.deadline import DEADLINE, NEVER
 from mainstay.health.lifecycle import PROCESS, Lifecycle
-from mainstay.http import access, answers, bodies, identity
-from mainstay.http.exchange import EXCHANGE, Exchange
+from mainstay.http import access, answers, bodies, criticalities, deadlines, identity
+from mainstay.http.admission import Admission, Ticket
+from mainstay.http.exchange import EXCHANGE, REFUSED, Exchange
+from mainstay.http.options import Options
 from mainstay.http.proxies import TrustedProxies
 
 Environ = dict[str, Any]
@@ -25,36 +29,6 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 SEEN = "mainstay.exchange"
 AGENT_LIMIT = 200
-PATIENCE = 5.0
-"""Seconds a request waits for a thread before it is refused."""
-
-
-class Gate:
-    """Lets ``width`` requests work at once and ``queue`` more wait for them."""
-
-    def __init__(self, width: int, queue: int, patience: float = PATIENCE) -> None:
-        self._slots = Semaphore(width)
-        self._queue = queue
-        self._patience = patience
-        self._waiting = 0
-        self._lock = Lock()
-
-    def acquire(self) -> bool:
-        """Whether the caller may work now; if so it must `release` afterwards."""
-        if self._slots.acquire(blocking=False):
-            return True
-        with self._lock:
-            if self._waiting >= self._queue:
-                return False
-            self._waiting += 1
-        try:
-            return self._slots.acquire(timeout=self._patience)
-        finally:
-            with self._lock:
-                self._waiting -= 1
-
-    def release(self) -> None:
-        self._slots.release()
 
 
 class WsgiEntrance:
@@ -64,13 +38,15 @@ class WsgiEntrance:
         self,
         application: Application,
         trusted: TrustedProxies | None = None,
-        gate: Gate | None = None,
+        admission: Admission | None = None,
         process: Lifecycle = PROCESS,
         hidden: Iterable[str] = (),
+        options: Options | None = None,
     ) -> None:
         self._application = application
         self._trusted = trusted
-        self._gate = gate
+        self.admission = admission
+        self._seconds = (options or Options()).deadline
         self._process = process
         self._hidden = tuple(hidden)
 
@@ -89,7 +65,7 @@ class WsgiEntrance:
                 exit_.leave()
                 raise
             traceback.print_exc()  # not logged: the log may be what is broken
-            start = _starter(start_response, exchange, self._process)
+            start = _starter(start_response, exit_)
             return exit_.through(_send_answer(start, answers.broken()))
         except BaseException:
             exchange.status = exchange.status or 500
@@ -97,15 +73,23 @@ class WsgiEntrance:
             raise
 
     def _work(self, environ: Environ, start_response: StartResponse, exit_: _Exit) -> Iterable[bytes]:
-        start = _starter(start_response, exit_.exchange, self._process)
+        start = _starter(start_response, exit_)
         if not _is_well_formed(environ):
             return exit_.through(_send_answer(start, answers.malformed()))
-        if self._gate is not None and not self._gate.acquire():
+        if not exit_.enter():
+            exit_.exchange.route, exit_.exchange.view = "", REFUSED
             return exit_.through(_send_answer(start, answers.overloaded()))
-        exit_.gate = self._gate
         if not bodies.settle(environ):
             return exit_.through(_send_answer(start, answers.malformed()))
-        return exit_.through(self._application(environ, start))
+        return self._answer(environ, start, exit_)
+
+    def _answer(self, environ: Environ, start: StartResponse, exit_: _Exit) -> Iterable[bytes]:
+        """The application's answer, or 504 where all it says is that a checkpoint stopped it."""
+        body = self._application(environ, start)
+        if exit_.replacement is not None:
+            _close(body)
+            return exit_.through([exit_.replacement])
+        return exit_.through(body)
 
     def _arrive(self, environ: Environ) -> Exchange:
         for name in self._hidden:
@@ -122,6 +106,9 @@ class WsgiEntrance:
             environ.get("REMOTE_ADDR", ""),
             environ.get("HTTP_USER_AGENT", "")[:AGENT_LIMIT],
         )
+        access.begin(exchange, environ.get("HTTP_TRACEPARENT", ""), environ.get("HTTP_TRACESTATE", ""))
+        offered = environ.get("HTTP_MAINSTAY_DEADLINE", "")
+        exchange.deadline = deadlines.begin(offered, believed, self._seconds)
         environ[SEEN] = exchange
         return exchange
 
@@ -130,19 +117,56 @@ class WsgiEntrance:
         return self._process
 
 
-class _Exit:
-    """Marks a request's way out; leaving happens once, however the answer ended."""
+class _Wake:
+    """Ends the wait of a thread."""
 
-    __slots__ = ("_left", "_process", "exchange", "gate")
+    __slots__ = ("_lock",)
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._lock.acquire()
+
+    def __call__(self) -> None:
+        self._lock.release()
+
+    def wait(self, seconds: float) -> None:
+        self._lock.acquire(timeout=max(seconds, 0.0))
+
+
+class _Exit:
+    """A request's place in the process, and its way out; leaving happens once, however the answer ended."""
+
+    __slots__ = ("_admission", "_begun", "_left", "exchange", "process", "replacement", "streams")
 
     def __init__(self, entrance: WsgiEntrance, exchange: Exchange) -> None:
         self.exchange = exchange
-        self.gate: Gate | None = None
+        self.process = entrance.process
+        self._admission = entrance.admission
+        self._begun: float | None = None
         self._left = False
-        self._process = entrance.process
+        self.replacement: bytes | None = None
+        self.streams = False
         REQUEST_ID.set(exchange.request_id)
         EXCHANGE.set(exchange)
-        self._process.enter()
+        TALLY.set(exchange)
+        DEADLINE.set(exchange.deadline)
+        self.process.enter()
+
+    def enter(self) -> bool:
+        """Whether the request may be worked on; waits for its turn within its deadline."""
+        if self._admission is None:
+            return True
+        exchange = self.exchange
+        until = exchange.deadline.at if exchange.deadline is not None else NEVER
+        verdict = self._admission.enter(exchange.path, criticalities.of_path, until, _Wake)
+        granted = verdict if isinstance(verdict, bool) else _wait(self._admission, verdict)
+        self._begun = monotonic() if granted else None
+        return granted
+
+    def was_stopped(self) -> bool:
+        """Whether an error 500 only says that a checkpoint stopped the work."""
+        deadline = self.exchange.deadline
+        return deadline is not None and deadline.exceeded
 
     def through(self, body: Iterable[bytes]) -> Iterable[bytes]:
         """
@@ -153,18 +177,35 @@ class _Exit:
         """
         if isinstance(body, list) or getattr(body, "streaming", None) is False:
             return self._whole(body)
+        if self.exchange.deadline is not None:
+            self.exchange.deadline.lift()
+        self.streams = True
         return _Stream(body, self)
 
     def leave(self) -> None:
         if self._left:
             return
         self._left = True
-        if self.gate is not None:
-            self.gate.release()
-        self._process.leave()
-        access.finish(self.exchange)
-        EXCHANGE.set(None)
-        REQUEST_ID.set("")
+        try:
+            self._give_back()
+        finally:
+            self.process.leave()
+            access.finish(self.exchange)
+            DEADLINE.set(None)
+            TALLY.set(None)
+            EXCHANGE.set(None)
+            REQUEST_ID.set("")
+
+    def _give_back(self) -> None:
+        if self._admission is None or self._begun is None:
+            return
+        exchange, begun, self._begun = self.exchange, self._begun, None
+        if exchange.status == 504 and self.was_stopped():
+            self._admission.deadlines_exceeded += 1
+        # A stream ends when its reader has it all, which says nothing about this process.
+        is_proper = 0 < exchange.status < 500 or exchange.status == 504
+        seconds = monotonic() - begun if is_proper and not self.streams else None
+        self._admission.leave(exchange.criticality, seconds, exchange.view)
 
     def _whole(self, body: Iterable[bytes]) -> list[bytes]:
         try:
@@ -205,8 +246,23 @@ def _close(body: Iterable[bytes]) -> None:
         close()
 
 
-def _starter(start_response: StartResponse, exchange: Exchange, process: Lifecycle) -> StartResponse:
+def _wait(admission: Admission, ticket: Ticket) -> bool:
+    """Whether the ticket was granted in time."""
+    try:
+        cast("_Wake", ticket.wake).wait(ticket.until - monotonic())
+    except BaseException:
+        admission.abandon(ticket)
+        raise
+    return admission.settle(ticket)
+
+
+def _starter(start_response: StartResponse, exit_: _Exit) -> StartResponse:
+    exchange, process = exit_.exchange, exit_.process
+
     def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        if status.startswith("500") and exit_.was_stopped():
+            late = answers.too_late()
+            exit_.replacement, status, headers = late.body, late.status_line, late.all_headers
         exchange.status = int(status[:3])
         dropped = ("x-request-id", "connection") if process.draining else ("x-request-id",)
         headers = [pair for pair in headers if pair[0].lower() not in dropped]

@@ -1,13 +1,17 @@
 """
-Logs, metrics and error reports of one process: one schema, one set-up call.
+Logs, metrics, traces and error reports of one process: one schema, one set-up call.
 
-`setup` starts error reports when ``SENTRY_DSN`` is set; `mainstay.settings.logging`
-describes the logs. Importable before ``django.setup()``.
+`mainstay.settings.observability` sets all of it up. A capability puts its figures on
+``/metrics`` with `register`, and its work into the trace with `TRACING`. Importable before
+``django.setup()``.
 """
 
 from __future__ import annotations
 
 from mainstay.base.context import request_id
+from mainstay.base.tracecontext import current_trace
+from mainstay.observability.figures import Figure, register
 from mainstay.observability.reports import setup
+from mainstay.observability.traces import TRACING
 
-__all__ = ["request_id", "setup"]
+__all__ = ["TRACING", "Figure", "current_trace", "register", "request_id", "setup"]

@@ -1,27 +1,34 @@
-"""``LOGGING`` from the environment, and the same for processes that Django did not configure."""
+"""Observability from the environment: ``LOGGING``, and the one call that sets everything up."""
 
 from __future__ import annotations
 
 import logging as standard_logging
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 from mainstay.base import environment
+from mainstay.observability import reports, scrubbing, traces
 
 ACCESS_LOGGER = "mainstay.access"
 
-QUIET = ("uvicorn.error", "uvicorn.access", "_granian", "asyncio", "httpx", "httpx2")
+QUIET = ("uvicorn.error", "uvicorn.access", "_granian", "granian.access", "asyncio", "httpx", "httpx2")
 """Loggers whose INFO lines repeat what the access line or the supervisor says already."""
+
+JOINED = ("django", "django.server", "uvicorn", "celery", "celery.task", "celery.redirected", "structlog")
+"""Loggers that come with handlers of their own, which would print their lines twice or in another form."""
 
 
 def logging(level: str = "INFO") -> dict[str, Any]:
     """
     ``LOGGING``: everything to standard output, one JSON object a line.
 
-    On a terminal outside of Mainstay the lines are short and colored instead.
-    ``django.server`` and ``django.request`` flow to the same place, so nothing is
-    printed twice.
+    On a terminal outside of Mainstay the lines are short and colored instead. What libraries
+    log (Django, uvicorn, granian, Celery) flows to the same place, so nothing is printed twice
+    and nothing in another form.
     """
+    scrubbing.learn_environment()
+    _keep_celery_from_logging()
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -31,18 +38,43 @@ def logging(level: str = "INFO") -> dict[str, Any]:
         },
         "handlers": {
             "stdout": {
-                "class": "logging.StreamHandler",
+                "class": "mainstay.observability.output.OutputHandler",
                 "stream": "ext://sys.stdout",
                 "formatter": form(),
             }
         },
         "root": {"handlers": ["stdout"], "level": level},
         "loggers": {
-            "django": {"level": level, "handlers": [], "propagate": True},
-            "django.server": {"level": level, "handlers": [], "propagate": True},
-            **{name: {"level": "WARNING"} for name in QUIET},
+            **{name: {"level": level, "handlers": [], "propagate": True} for name in JOINED},
+            **{name: {"level": "WARNING", "handlers": [], "propagate": True} for name in QUIET},
         },
     }
+
+
+def observability(
+    level: str = "INFO",
+    *,
+    sentry: Mapping[str, Any] | None = None,
+    sampled: float | None = None,
+) -> dict[str, Any]:
+    """
+    Logs, error reports and traces in one call: ``LOGGING = mainstay.observability()``.
+
+    Returns what `logging` returns. Error reports start if ``SENTRY_DSN`` is set, traces are sent
+    if ``OTEL_EXPORTER_OTLP_ENDPOINT`` is; metrics need nothing but ``prometheus_client``.
+
+    Args:
+        level: The least level that is logged.
+        sentry: Options for ``sentry_sdk.init``, and ``per_minute``, the cap of reports.
+        sampled: The share of requests whose spans are sent, when no caller has decided;
+            without it ``OTEL_TRACES_SAMPLER_ARG``, and without that 0.05.
+
+    Raises:
+        InvalidInput: A variable for traces has a value that means nothing.
+    """
+    reports.setup(**(sentry or {}))
+    traces.setup(sampled)
+    return logging(level)
 
 
 def form() -> str:
@@ -53,14 +85,28 @@ def form() -> str:
 def ensure_output() -> None:
     """Give Mainstay's own loggers a handler where the project's ``LOGGING`` has none for them."""
     from mainstay.observability.formats import JsonFormatter, TerminalFormatter
+    from mainstay.observability.output import OutputHandler
 
     logger = standard_logging.getLogger("mainstay")
     if logger.hasHandlers():
         if logger.getEffectiveLevel() > standard_logging.INFO:
             logger.setLevel(standard_logging.INFO)
         return
-    handler = standard_logging.StreamHandler(sys.stdout)
+    handler = OutputHandler(sys.stdout)
     handler.setFormatter(JsonFormatter() if form() == "json" else TerminalFormatter())
     logger.addHandler(handler)
     logger.setLevel(standard_logging.INFO)
     logger.propagate = False
+
+
+def _keep_celery_from_logging() -> None:
+    """A Celery worker replaces the root logger's handlers unless somebody else says that logging is set up."""
+    if "celery" not in sys.modules:
+        return
+    from celery.signals import setup_logging  # type: ignore[import-not-found]
+
+    setup_logging.connect(_has_been_set_up, weak=False, dispatch_uid="mainstay.observability")
+
+
+def _has_been_set_up(**kwargs: Any) -> None:
+    """Being connected is the whole message."""

@@ -88,6 +88,12 @@ class Bugsink:
             rows = database.execute("SELECT data FROM events_event ORDER BY digested_at").fetchall()
         return [json.loads(data) for (data,) in rows]
 
+    def issues(self) -> int:
+        """How many different things its events say."""
+        with closing(sqlite3.connect(self.folder / "bugsink.sqlite3")) as database:
+            (count,) = database.execute("SELECT count(*) FROM issues_issue").fetchone()
+        return int(count)
+
     def wait_for_events(self, count: int) -> list[dict[str, Any]]:
         deadline = time.monotonic() + 15
         while len(found := self.events()) < count:

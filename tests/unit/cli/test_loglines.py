@@ -25,6 +25,11 @@ def test_an_access_line_reads_like_one() -> None:
     ]
 
 
+def test_what_a_request_spent_is_shown_when_it_spent_something() -> None:
+    spent = {"db_ms": 3.5, "db_count": 2, "cache_ms": 0.0, "cache_count": 0, "trace_id": "0a" * 16}
+    assert readable(json.dumps({**ENTRY, **spent})).split()[-3:] == ["bytes=337", "db_ms=3.5", "db_count=2"]
+
+
 def test_an_exception_keeps_its_lines() -> None:
     told = readable(json.dumps({**ENTRY, "exception": "Traceback\n  boom"}))
     assert told.splitlines()[1:] == ["Traceback", "  boom"]

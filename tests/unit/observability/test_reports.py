@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 import sentry_sdk
 from django.core.exceptions import DisallowedHost
+from django.core.signals import got_request_exception
+from django.test import RequestFactory
 from sentry_sdk.transport import Transport
 
-from mainstay.base.context import REQUEST_ID
+from mainstay.base.context import REQUEST, REQUEST_ID
 from mainstay.observability import setup
-from mainstay.observability.reports import attach_request, logrocket_session
+from mainstay.observability.reports import attach_request, begin_request, logrocket_session
 
 SESSION = "https://app.logrocket.com/acme/shop/s/5-abc/0"
 
@@ -91,3 +93,46 @@ def test_anything_but_a_session_address_is_dropped(value: str) -> None:
 def test_without_an_address_nothing_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SENTRY_DSN", raising=False)
     assert setup() is False
+
+
+def test_what_one_request_told_sentry_is_not_on_the_reports_of_the_next(sent: list[dict[str, Any]]) -> None:
+    begin_request()
+    sentry_sdk.set_tag("cart", "7")
+    sentry_sdk.add_breadcrumb(message="opened the cart")
+    _report(ValueError("first"))
+    begin_request()
+    _report(ValueError("second"))
+    first, second = sent
+    assert first["tags"]["cart"] == "7"
+    assert "cart" not in second["tags"]
+    assert not second.get("breadcrumbs", {}).get("values")
+
+
+def test_an_error_that_django_gave_up_on_is_reported_with_its_request(sent: list[dict[str, Any]]) -> None:
+    value = "c4" + "nary"  # in two parts: a report shows lines of source code, too
+    headers = {"X-Note": "hello", "Cookie": f"a={value}-2"}
+    request = RequestFactory().post(f"/pay/?token={value}&page=2", {"card": value}, headers=headers)
+    token = REQUEST.set(request)
+    try:
+        raise ValueError("broken")
+    except ValueError:
+        got_request_exception.send(sender=object, request=request)
+    REQUEST.reset(token)
+    (event,) = sent
+    assert event["request"] == {
+        "method": "POST",
+        "url": "http://testserver/pay/",
+        "query_string": "token=(masked)&page=2",
+        "headers": {"X-Note": "hello"},
+    }
+    assert value not in str(event)
+
+
+def test_a_request_that_cannot_be_described_does_not_become_the_clients_problem(
+    sent: list[dict[str, Any]],
+) -> None:
+    try:
+        raise ValueError("broken")
+    except ValueError:
+        got_request_exception.send(sender=object, request=object())
+    assert sent == []

@@ -20,6 +20,7 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from mainstay.base.deadline import DeadlineExceeded
 from mainstay.http.problems import Problem
 
 SECRET = "hunter2 lives in table accounts_user"
@@ -28,10 +29,6 @@ SECRET = "hunter2 lives in table accounts_user"
 class Unwritable:
     def __str__(self) -> str:
         raise RuntimeError(SECRET)
-
-
-class DeadlineExceeded(TimeoutError):
-    """As `mainstay.base` has one."""
 
 
 def no_connection() -> OperationalError:

@@ -64,6 +64,12 @@ def database(request, milliseconds):
     return HttpResponse("done")
 
 
+def statement(request):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT %s", ["one"])
+    return HttpResponse("done")
+
+
 async def events(request):
     """A stream that never ends by itself."""
 

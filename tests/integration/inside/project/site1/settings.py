@@ -28,11 +28,14 @@ DATABASE_ROUTERS = mainstay.DATABASE_ROUTERS
 CACHES = mainstay.caches()
 TASKS = mainstay.tasks()
 CHANNEL_LAYERS = mainstay.channel_layers()
-LOGGING = mainstay.logging()
-mainstay.sentry()
+LOGGING = mainstay.observability()
+if os.environ.get("SHOP_LOGS_SQL"):
+    LOGGING["loggers"]["django.db.backends"] = {"level": "DEBUG"}
 STORAGES = mainstay.storages()
 STATIC_ROOT = mainstay.static_root(BASE_DIR)
 STATIC_URL = "/static/"
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+if "SHOP_DEADLINE" in os.environ:
+    MAINSTAY = {"http": {"deadline": float(os.environ["SHOP_DEADLINE"])}}

@@ -1,5 +1,5 @@
 from django.urls import path
-from shop import views
+from shop import leaks, views
 
 urlpatterns = [
     path("", views.hello, name="hello"),
@@ -14,6 +14,8 @@ urlpatterns = [
     path("async-items/", views.async_items),
     path("primary-items/", views.primary_items),
     path("boom/", views.boom, name="boom"),
+    path("leak/<str:token>/", leaks.leak, name="leak"),
+    path("statement/", views.statement, name="statement"),
     path("stream/", views.stream, name="stream"),
     path("limited/", views.limited, name="limited"),
     path("async-limited/", views.async_limited, name="async-limited"),

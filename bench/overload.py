@@ -1,0 +1,265 @@
+"""
+Overload in simulated time: which way of moving the limit keeps the work done, and the wait short.
+
+A replica is a number of cores shared by all that is worked on, and a time that each request waits for
+something else, such as a database. Arrivals are a Poisson process; nobody repeats. The same seeds for
+every algorithm. ``python -m bench.overload`` prints the table of docs/decisions/0013.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from statistics import quantiles
+
+from mainstay.base.criticality import Criticality
+from mainstay.http.admission import Admission, Aimd, Fixed, Gradient, Limit, Ticket
+
+ROOM = 128
+DEADLINE = 5.0
+BIN = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """What one request needs, in seconds, and how many can be computed at once."""
+
+    name: str
+    cores: float
+    compute: float
+    wait: float
+    refusal: float = 0.0
+    """Seconds of a core that saying no costs."""
+
+    @property
+    def capacity(self) -> float:
+        """Requests a second at the most."""
+        return self.cores / self.compute
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """Seconds of load at so many times the capacity."""
+
+    seconds: float
+    factor: float
+
+
+STEP = (Phase(10, 0.5), Phase(20, 3.0), Phase(10, 0.5))
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of the requests of one run."""
+
+    done: list[tuple[float, float, Criticality]] = field(default_factory=list)
+    """Arrival, seconds to the answer, level."""
+    refused: list[tuple[float, Criticality]] = field(default_factory=list)
+    limits: list[tuple[float, float]] = field(default_factory=list)
+
+    def rate(self, begin: float, end: float) -> float:
+        """Answers a second, by the moment of the answer."""
+        return sum(begin <= at + took < end for at, took, _ in self.done) / (end - begin)
+
+    def p99(self, begin: float, end: float) -> float:
+        took = [seconds for at, seconds, _ in self.done if begin <= at < end]
+        return quantiles(took, n=100)[98] if len(took) > 1 else 0.0
+
+    def success(self, level: Criticality, begin: float, end: float) -> float:
+        done = sum(begin <= at < end and each is level for at, _, each in self.done)
+        refused = sum(begin <= at < end and each is level for at, each in self.refused)
+        return done / (done + refused) if done + refused else 1.0
+
+    def settled(self, begin: float, end: float, usual: float) -> float:
+        """Seconds after ``begin`` until each half second has a p99 of at most twice the usual one."""
+        last = begin
+        at = begin
+        while at + BIN <= end:
+            if self.p99(at, at + BIN) > 2 * usual or any(at <= each < at + BIN for each, _ in self.refused):
+                last = at + BIN
+            at += BIN
+        return last - begin
+
+
+@dataclass(slots=True)
+class _Request:
+    arrived: float
+    level: Criticality
+    compute: float
+    wait: float
+    begun: float = 0.0
+
+
+class Simulation:
+    """One run; all time is virtual. Computing is shared equally among all who compute."""
+
+    def __init__(
+        self,
+        replica: Replica,
+        limit: Limit,
+        phases: Sequence[Phase],
+        seed: int,
+        levels: Callable[[random.Random], Criticality] = lambda _: Criticality.CRITICAL,
+    ) -> None:
+        self.now = 0.0
+        self.outcome = Outcome()
+        self._replica = replica
+        self._random = random.Random(seed)
+        self._levels = levels
+        self._phases = phases
+        mode = "off" if isinstance(limit, Fixed) else "on"
+        most = int(limit.value) if isinstance(limit, Fixed) else ROOM
+        self.admission = Admission(limit, most, ROOM, mode, clock=lambda: self.now)
+        self._computing: dict[int, tuple[_Request, float]] = {}
+        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._number = 0
+        self._debt = 0.0
+
+    def run(self) -> Outcome:
+        begin = 0.0
+        for phase in self._phases:
+            at = begin
+            while phase.factor and (at := at + self._gap(phase)) < begin + phase.seconds:
+                self._at(at, self._arrive)
+            begin += phase.seconds
+        while self._events or self._computing:
+            self._step()
+        return self.outcome
+
+    def _gap(self, phase: Phase) -> float:
+        return self._random.expovariate(phase.factor * self._replica.capacity)
+
+    def _at(self, when: float, what: Callable[[], None]) -> None:
+        self._number += 1
+        heapq.heappush(self._events, (when, self._number, what))
+
+    def _step(self) -> None:
+        speed = min(1.0, self._replica.cores / max(len(self._computing), 1))
+        first = min(self._computing, key=lambda key: self._computing[key][1], default=None)
+        ready = (
+            self.now + self._debt + self._computing[first][1] / speed if first is not None else float("inf")
+        )
+        if self._events and self._events[0][0] <= ready:
+            when, _, what = heapq.heappop(self._events)
+            self._pass(when - self.now, speed)
+            self.now = when
+            what()
+        elif first is not None:
+            self._pass(ready - self.now, speed)
+            self.now = ready
+            request, _ = self._computing.pop(first)
+            self._at(self.now + request.wait, lambda: self._finish(request))
+
+    def _pass(self, seconds: float, speed: float) -> None:
+        """Refusals are paid for first; what is left of the time is shared."""
+        paid = min(self._debt, seconds)
+        self._debt -= paid
+        work = (seconds - paid) * speed
+        for key, (request, left) in self._computing.items():
+            self._computing[key] = (request, left - work)
+
+    def _arrive(self) -> None:
+        compute = self._replica.compute * self._random.uniform(0.7, 1.3)
+        wait = self._replica.wait * self._random.uniform(0.7, 1.3)
+        request = _Request(self.now, self._levels(self._random), compute, wait)
+        wake = _Wake(self, request)
+        verdict = self.admission.enter("/", lambda _: request.level, self.now + DEADLINE, lambda: wake)
+        if verdict is True:
+            self._begin(request)
+        elif isinstance(verdict, Ticket):
+            wake.ticket = verdict
+            self._at(verdict.until, wake.expire)
+        else:
+            self._refuse(request)
+
+    def _begin(self, request: _Request) -> None:
+        request.begun = self.now
+        self._number += 1
+        self._computing[self._number] = (request, request.compute)
+
+    def _refuse(self, request: _Request) -> None:
+        self._debt += self._replica.refusal
+        self.outcome.refused.append((request.arrived, request.level))
+
+    def _finish(self, request: _Request) -> None:
+        self.outcome.done.append((request.arrived, self.now - request.arrived, request.level))
+        self.outcome.limits.append((self.now, self.admission.limit.value))
+        self.admission.leave(request.level, self.now - request.begun, "view")
+
+
+class _Wake:
+    def __init__(self, simulation: Simulation, request: _Request) -> None:
+        self._simulation = simulation
+        self._request = request
+        self.ticket: Ticket | None = None
+
+    def __call__(self) -> None:
+        assert self.ticket is not None
+        if self.ticket.granted:
+            self._simulation._begin(self._request)
+        else:
+            self._simulation._refuse(self._request)
+
+    def expire(self) -> None:
+        if self.ticket is not None and self.ticket.waiting:
+            self._simulation.admission.abandon(self.ticket)
+            self._simulation._refuse(self._request)
+
+
+REPLICAS = (
+    Replica("computes", cores=1, compute=0.010, wait=0.0),
+    Replica("computes a little, waits", cores=1, compute=0.002, wait=0.030),
+    Replica("waits", cores=4, compute=0.020, wait=0.100),
+)
+ALGORITHMS: dict[str, Callable[[], Limit]] = {
+    "no limit": lambda: Fixed(ROOM),
+    "gradient": lambda: Gradient(ROOM),
+    "aimd": lambda: Aimd(ROOM),
+}
+SEEDS = range(3)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Of one algorithm on one replica, the mean of all seeds."""
+
+    goodput: float
+    """Answers in the overload ÷ what the replica can do at most."""
+    stretched: float
+    """p99 of the answered in the overload ÷ p99 before it."""
+    settle: float
+    """Seconds after the overload."""
+
+
+def judge(
+    replica: Replica, make: Callable[[], Limit], factor: float = 3.0, seeds: Sequence[int] = SEEDS
+) -> Figures:
+    """Step to ``factor`` times the capacity and back."""
+    phases = (Phase(10, 0.5), Phase(20, factor), Phase(10, 0.5))
+    runs = [Simulation(replica, make(), phases, seed).run() for seed in seeds]
+    usual = [run.p99(3, 10) for run in runs]
+    return Figures(
+        _mean([run.rate(12, 30) / replica.capacity for run in runs]),
+        _mean([run.p99(12, 30) / each for run, each in zip(runs, usual, strict=True)]),
+        _mean([run.settled(30, 40, each) for run, each in zip(runs, usual, strict=True)]),
+    )
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def main() -> None:
+    print(f"{'replica':26} {'load':>5} {'limit':9} {'goodput':>8} {'p99':>6} {'settle':>7}")
+    for replica in REPLICAS:
+        for factor in (3.0, 10.0):
+            for name, make in ALGORITHMS.items():
+                found = judge(replica, make, factor)
+                row = f"{found.goodput:8.3f} {found.stretched:5.1f}× {found.settle:5.1f} s"
+                print(f"{replica.name:26} {factor:4.0f}× {name:9} {row}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+"""
+How important a route is, said by a decorator and known before the request runs.
+
+The entrance must know it before any middleware, so it asks Django's URLs itself. It
+does so only when the process is busy, and not at all in a project without a decorator.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+from asgiref.sync import iscoroutinefunction
+
+from mainstay.base.criticality import CRITICALITY, Criticality
+from mainstay.http.exchange import EXCHANGE
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+ATTRIBUTE = "mainstay_criticality"
+REMEMBERED = 4096
+"""Paths whose answer is kept."""
+
+_declared = False
+
+
+def criticality(level: Criticality) -> Callable[[View], View]:
+    """
+    Say how important a view is; without it a view is ``CRITICAL``.
+
+    For functions, sync or async, and with ``method_decorator`` for ``dispatch`` of
+    class-based views. The innermost of two wins.
+
+    Raises:
+        TypeError: It is no `Criticality`.
+
+    Example:
+        >>> @criticality(Criticality.SHEDDABLE)
+        ... def suggestions(request): ...
+    """
+    if not isinstance(level, Criticality):
+        raise TypeError(f"one of Criticality, not {level!r}")
+
+    def decorate(view: View) -> View:
+        global _declared
+        _declared = True
+        if iscoroutinefunction(view):
+
+            @functools.wraps(view)
+            async def respond_async(*args: Any, **kwargs: Any) -> Any:
+                _note(level)
+                return await view(*args, **kwargs)
+
+            _mark(respond_async, level)
+            return cast("View", respond_async)
+
+        @functools.wraps(view)
+        def respond(*args: Any, **kwargs: Any) -> Any:
+            _note(level)
+            return view(*args, **kwargs)
+
+        _mark(respond, level)
+        return cast("View", respond)
+
+    return decorate
+
+
+def of_path(path: str) -> Criticality:
+    """How important the view is to which this path leads; ``CRITICAL`` when nobody said otherwise."""
+    return _resolve(path) if _declared else Criticality.CRITICAL
+
+
+def of_view(view: Any) -> Criticality:
+    """What the decorator said, on the view itself or on ``dispatch`` of its class."""
+    found = getattr(view, ATTRIBUTE, None)
+    if found is None:
+        owner = getattr(view, "view_class", None) or getattr(view, "cls", None)
+        found = getattr(getattr(owner, "dispatch", None), ATTRIBUTE, None)
+    return found if isinstance(found, Criticality) else Criticality.CRITICAL
+
+
+@functools.lru_cache(maxsize=REMEMBERED)
+def _resolve(path: str) -> Criticality:
+    from django.urls import resolve
+
+    try:
+        return of_view(resolve(path).func)
+    except Exception:  # no such path, or URLs that do not load: the request itself will say so
+        return Criticality.CRITICAL
+
+
+def _note(level: Criticality) -> None:
+    CRITICALITY.set(level)
+    exchange = EXCHANGE.get()
+    if exchange is not None:
+        exchange.criticality = level
+
+
+def _mark(view: Any, level: Criticality) -> None:
+    setattr(view, ATTRIBUTE, level)

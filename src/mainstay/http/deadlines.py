@@ -1,0 +1,104 @@
+"""
+How long a request has: from its caller's header, its route's decorator, or the default.
+
+A caller may shorten what the service gives, never lengthen it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import re
+from collections.abc import Awaitable, Callable
+from inspect import iscoroutine
+from time import monotonic
+from typing import Any, TypeVar, cast
+
+from asgiref.sync import iscoroutinefunction
+
+from mainstay.base.deadline import DEADLINE, NEVER, Deadline, within
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+_MILLISECONDS = re.compile("[0-9]{1,9}")
+"""Plain digits; anything else, also a header that came twice, says nothing."""
+
+
+def begin(offered: str, trusted: bool, default: float) -> Deadline:
+    """
+    The deadline of a request that arrives now and has ``default`` seconds.
+
+    ``offered`` is what its peer wrote into ``Mainstay-Deadline``, in milliseconds. It
+    is believed from a trusted peer only, and ignored when it is no such number.
+    """
+    now = monotonic()
+    bound = NEVER
+    if trusted and offered and _MILLISECONDS.fullmatch(offered):
+        bound = now + int(offered) / 1000
+    return Deadline(now, default, bound)
+
+
+def deadline(seconds: float) -> Callable[[View], View]:
+    """
+    Give a view this many seconds from the arrival of its request, less or more than the default.
+
+    A caller that has less time keeps it. An async view is cancelled at its deadline; a
+    sync one stops at the next checkpoint, which every query is; the answer is 504. For
+    functions, sync or async, and with ``method_decorator`` for ``dispatch`` of class-based
+    views, Django REST framework's among them.
+
+    Raises:
+        ValueError: It is not a number of seconds above 0.
+
+    Example:
+        >>> @deadline(2.0)
+        ... def search(request): ...
+    """
+    if not 0 < seconds < NEVER:
+        raise ValueError(f"a deadline is a number of seconds above 0, not {seconds!r}")
+
+    def decorate(view: View) -> View:
+        if iscoroutinefunction(view):
+
+            @functools.wraps(view)
+            async def respond_async(*args: Any, **kwargs: Any) -> Any:
+                return await _await_within(seconds, lambda: view(*args, **kwargs))
+
+            return cast("View", respond_async)
+
+        @functools.wraps(view)
+        def respond(*args: Any, **kwargs: Any) -> Any:
+            current = DEADLINE.get()
+            if current is None:
+                with within(seconds):
+                    answer = view(*args, **kwargs)
+            else:
+                current.allow(seconds)
+                answer = view(*args, **kwargs)
+            if iscoroutine(answer):  # `dispatch` of an async class-based view is no coroutine function
+                return _await_within(seconds, lambda: answer)
+            return answer
+
+        return cast("View", respond)
+
+    return decorate
+
+
+async def _await_within(seconds: float, start: Callable[[], Awaitable[Any]]) -> Any:
+    current = DEADLINE.get()
+    if current is None:
+        with within(seconds) as own:
+            return await _cancel_at(own, start)
+    current.allow(seconds)
+    return await _cancel_at(current, start)
+
+
+async def _cancel_at(current: Deadline, start: Callable[[], Awaitable[Any]]) -> Any:
+    limit = asyncio.timeout(max(current.remaining(), 0.0))
+    try:
+        async with limit:
+            return await start()
+    except TimeoutError as error:
+        if limit.expired():
+            current.exceed(error)
+        raise

@@ -1,0 +1,293 @@
+"""Both entrances give back every place they took, whatever happens to the request."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.http import HttpRequest, HttpResponse
+from django.test import override_settings
+from django.urls import path
+from django.utils.decorators import method_decorator
+from django.views import View
+
+from mainstay.base.criticality import Criticality, current_criticality
+from mainstay.base.errors import InvalidInput
+from mainstay.health.lifecycle import Lifecycle
+from mainstay.http import criticalities, options
+from mainstay.http.admission import Admission, Fixed
+from mainstay.http.asgi import AsgiEntrance
+from mainstay.http.criticalities import criticality
+from mainstay.http.options import Options
+from mainstay.http.wsgi import WsgiEntrance
+from tests.unit.http.calling import Answer, call_asgi, call_wsgi
+
+
+class Died(BaseException):
+    """A thread or a task that ends in a way no application catches."""
+
+
+def asgi(application: Any, places: int = 1, room: int = 2) -> tuple[AsgiEntrance, Admission]:
+    entrance = AsgiEntrance(application, process=Lifecycle(), options=Options(admission="off"))
+    admission = Admission(Fixed(places), places, room, mode="off")
+    entrance._admission = entrance._replies.admission = admission
+    return entrance, admission
+
+
+def wsgi(application: Any, places: int = 1, room: int = 2) -> tuple[WsgiEntrance, Admission]:
+    admission = Admission(Fixed(places), places, room, mode="off")
+    return WsgiEntrance(application, admission=admission, process=Lifecycle()), admission
+
+
+def assert_empty(admission: Admission) -> None:
+    assert (admission.in_flight, admission.waiting) == (0, 0)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, Died, SystemExit, GeneratorExit])
+async def test_asgi_application_that_fails(error: type[BaseException]) -> None:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        raise error
+
+    entrance, admission = asgi(application)
+    for _ in range(3):
+        with pytest.raises(error):
+            await call_asgi(entrance, "/")
+    assert_empty(admission)
+
+
+@pytest.mark.parametrize("error", [RuntimeError, Died, SystemExit, GeneratorExit])
+@pytest.mark.parametrize("when", ["before", "while streaming", "at the close"])
+def test_wsgi_application_that_fails(error: type[BaseException], when: str) -> None:
+    class Body:
+        streaming = True
+
+        def __iter__(self) -> Iterator[bytes]:
+            yield b"1"
+            if when == "while streaming":
+                raise error
+
+        def close(self) -> None:
+            if when == "at the close":
+                raise error
+
+    def application(environ: Any, start_response: Callable[..., Any]) -> Any:
+        if when == "before":
+            raise error
+        start_response("200 OK", [])
+        return Body()
+
+    entrance, admission = wsgi(application)
+    answered = when == "before" and issubclass(error, Exception)  # with a 500, as nothing was said yet
+    for _ in range(3):
+        with contextlib.nullcontext() if answered else pytest.raises(error):
+            call_wsgi(entrance, "/")
+    assert_empty(admission)
+
+
+async def test_client_that_leaves_gives_its_place_back() -> None:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+    entrance, admission = asgi(application)
+    left = asyncio.Event()
+    task = asyncio.create_task(call_asgi(entrance, "/", left=left))
+    await asyncio.sleep(0.01)
+    assert admission.in_flight == 1
+    left.set()
+    assert (await task).status == 0
+    assert_empty(admission)
+
+
+async def test_cancellation_of_who_works_and_of_who_waits() -> None:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(60)
+
+    entrance, admission = asgi(application)
+    tasks = [asyncio.create_task(call_asgi(entrance, "/")) for _ in range(2)]
+    await asyncio.sleep(0.01)
+    assert (admission.in_flight, admission.waiting) == (1, 1)
+    tasks[1].cancel()
+    await asyncio.sleep(0.01)
+    assert (admission.in_flight, admission.waiting) == (1, 0)
+    tasks[0].cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert_empty(admission)
+
+
+async def test_a_place_granted_to_a_cancelled_waiter_goes_to_the_next() -> None:
+    """Both happen in one turn of the loop, in either order."""
+    release = asyncio.Event()
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await release.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    entrance, admission = asgi(application, room=3)
+    tasks = [asyncio.create_task(call_asgi(entrance, "/")) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    release.set()
+    await asyncio.sleep(0)
+    tasks[1].cancel()
+    done = await asyncio.gather(*tasks, return_exceptions=True)
+    assert [each.status for each in done if isinstance(each, Answer)][-1] == 200
+    assert_empty(admission)
+
+
+async def test_waiter_without_time_is_refused_on_asgi() -> None:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        await asyncio.sleep(0.15)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    entrance, admission = asgi(application)
+    entrance._seconds = 10.0
+    first = asyncio.create_task(call_asgi(entrance, "/"))
+    await asyncio.sleep(0.01)
+    entrance._seconds = 0.03
+    answer = await call_asgi(entrance, "/")
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    assert (await first).status == 200
+    assert_empty(admission)
+
+
+def test_waiters_of_wsgi_take_turns_and_none_is_lost() -> None:
+    together, most = 0, 0
+    lock = threading.Lock()
+
+    def application(environ: Any, start_response: Callable[..., Any]) -> list[bytes]:
+        nonlocal together, most
+        with lock:
+            together += 1
+            most = max(most, together)
+        threading.Event().wait(0.002)
+        with lock:
+            together -= 1
+        start_response("200 OK", [])
+        return [b"ok"]
+
+    entrance, admission = wsgi(application, places=2, room=20)
+    statuses: list[int] = []
+
+    def client() -> None:
+        statuses.extend(call_wsgi(entrance, "/").status for _ in range(10))
+
+    threads = [threading.Thread(target=client) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [200] * 120
+    assert most == 2
+    assert_empty(admission)
+
+
+def test_refusal_touches_nothing_of_the_application() -> None:
+    called: list[str] = []
+
+    def application(environ: Any, start_response: Callable[..., Any]) -> list[bytes]:
+        called.append("yes")
+        return []
+
+    entrance, _ = wsgi(application, places=0, room=0)
+    answer = call_wsgi(entrance, "/")
+    assert (answer.status, answer.headers["content-type"]) == (503, "application/problem+json")
+    assert called == []
+
+
+# --- criticality of a route --------------------------------------------------------------------
+
+seen: list[Criticality] = []
+
+
+def plain(request: HttpRequest) -> HttpResponse:
+    seen.append(current_criticality())
+    return HttpResponse()
+
+
+@criticality(Criticality.SHEDDABLE)
+def suggestions(request: HttpRequest, number: int) -> HttpResponse:
+    return plain(request)
+
+
+@criticality(Criticality.CRITICAL_PLUS)
+async def pay(request: HttpRequest) -> HttpResponse:
+    return plain(request)
+
+
+@method_decorator(criticality(Criticality.SHEDDABLE_PLUS), name="dispatch")
+class Poll(View):
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return plain(request)
+
+
+urlpatterns = [
+    path("plain/", plain),
+    path("suggestions/<int:number>/", suggestions),
+    path("pay/", pay),
+    path("poll/", Poll.as_view()),
+]
+LEVELS = {
+    "/plain/": Criticality.CRITICAL,
+    "/suggestions/7/": Criticality.SHEDDABLE,
+    "/pay/": Criticality.CRITICAL_PLUS,
+    "/poll/": Criticality.SHEDDABLE_PLUS,
+    "/nowhere/": Criticality.CRITICAL,
+}
+
+
+@pytest.mark.parametrize(("where", "level"), LEVELS.items())
+def test_importance_is_known_from_the_path_alone(where: str, level: Criticality) -> None:
+    criticalities._resolve.cache_clear()
+    with override_settings(ROOT_URLCONF=__name__):
+        assert criticalities.of_path(where) is level
+    criticalities._resolve.cache_clear()
+
+
+@pytest.mark.parametrize(("where", "level"), [pair for pair in LEVELS.items() if pair[0] != "/nowhere/"])
+async def test_the_view_and_its_calls_know_it(where: str, level: Criticality) -> None:
+    from django.core.handlers.asgi import ASGIHandler
+
+    seen.clear()
+    with override_settings(ROOT_URLCONF=__name__):
+        entrance, admission = asgi(ASGIHandler())
+        assert (await call_asgi(entrance, where)).status == 200
+    assert seen == [level]
+    assert admission.figures()["admitted"][level.name.lower()] == 1
+
+
+def test_a_level_that_is_none_is_refused() -> None:
+    with pytest.raises(TypeError, match="one of Criticality"):
+        criticality(3)  # type: ignore[arg-type]
+
+
+# --- options -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [0, -1, True, "5", None, float("nan"), float("inf"), 10**9])
+def test_a_deadline_that_is_none_is_refused(value: object) -> None:
+    with pytest.raises(InvalidInput, match=r"http\.bad-option"):
+        options.parse({"http": {"deadline": value}})
+
+
+@pytest.mark.parametrize("value", ["of", "", None, 1, [], {}])
+def test_an_unknown_mode_is_refused(value: object) -> None:
+    with pytest.raises(InvalidInput, match=r"http\.bad-option"):
+        options.parse({"http": {"admission": value}})
+
+
+def test_both_mistakes_are_told_at_once() -> None:
+    with pytest.raises(InvalidInput) as caught:
+        options.parse({"http": {"admission": "dryrun", "deadline": "soon"}})
+    assert len(caught.value.problems) == 2
+    assert "did you mean 'dry-run'?" in str(caught.value)
+
+
+@pytest.mark.parametrize("given", [None, {}, [], {"http": None}, {"http": {}}, {"db": {"deadline": 1}}])
+def test_without_options_there_are_defaults(given: object) -> None:
+    assert options.parse(given) == Options(5.0, "on")
