@@ -21,7 +21,7 @@ from django.urls import set_script_prefix
 
 from mainstay.http.handler.asking import make_request
 from mainstay.http.handler.chain import FastHandler
-from mainstay.http.handler.receiving import FINISHED, STARTED, Receivers, tidy_after
+from mainstay.http.handler.receiving import FINISHED, STARTED, tidy_after
 from mainstay.http.handler.watching import until_gone
 
 _read_in_django = ASGIHandler.read_body
@@ -41,20 +41,21 @@ class FastASGIHandler(FastHandler, ASGIHandler):
             return
         with closing(body):
             set_script_prefix(get_script_prefix(scope))
-            if not STARTED.are_known(self.__class__) or _has_thread():
+            is_own = _has_own_thread()
+            if not is_own or _has_worked() or not STARTED.are_known(self.__class__):
                 await STARTED.signal.asend(sender=self.__class__, scope=scope)
             request, refusal = self.create_request(scope, body)
             if request is None:
                 await self.send_response(refusal, send)
-                await self._mainstay_close(refusal)
+                await self._mainstay_close(refusal, is_own)
                 return
             sent: list[Any] = []
             await until_gone(
                 self._mainstay_respond(request, send, sent), lambda: self.listen_for_disconnect(receive)
             )
             if sent:
-                await self._mainstay_close(sent[0])
-            elif _is_quick(FINISHED, self.__class__):
+                await self._mainstay_close(sent[0], is_own)
+            elif is_own and not _has_worked() and FINISHED.are_known(self.__class__):
                 tidy_after(in_thread=False)
             else:
                 await FINISHED.signal.asend(sender=self.__class__)
@@ -96,9 +97,14 @@ class FastASGIHandler(FastHandler, ASGIHandler):
         await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
         await send({"type": "http.response.body", "body": content, "more_body": False})
 
-    async def _mainstay_close(self, response: Any) -> None:
+    async def _mainstay_close(self, response: Any, is_own: bool) -> None:
         """``response.close()``, here when nothing in it can wait."""
-        if not _closes_quickly(response) or not _is_quick(FINISHED, response._handler_class):
+        if (
+            not is_own
+            or _has_worked()
+            or not _closes_quickly(response)
+            or not FINISHED.are_known(response._handler_class)
+        ):
             await sync_to_async(response.close, thread_sensitive=True)()
             return
         for closer in response._resource_closers:
@@ -123,16 +129,15 @@ def _after(message: Any, receive: Any) -> Any:
     return receive_again
 
 
-def _is_quick(receivers: Receivers, sender: Any) -> bool:
-    return receivers.are_known(sender) and not _has_thread()
+def _has_own_thread() -> bool:
+    """Whether sync code of this request gets a thread of its own, not that of a caller."""
+    in_context = SyncToAsync.thread_sensitive_context.get(None) is not None
+    return in_context and not getattr(AsyncToSync.executors, "current", None)
 
 
-def _has_thread() -> bool:
-    """Whether sync code of this request would find a thread that has worked before."""
-    context = SyncToAsync.thread_sensitive_context.get(None)
-    if context is None or context in SyncToAsync.context_to_thread_executor:
-        return True
-    return bool(getattr(AsyncToSync.executors, "current", None))
+def _has_worked() -> bool:
+    """Whether that thread exists already, so that it may hold connections."""
+    return SyncToAsync.thread_sensitive_context.get() in SyncToAsync.context_to_thread_executor
 
 
 def _is_plain(response: Any) -> bool:
@@ -144,8 +149,7 @@ def _is_plain(response: Any) -> bool:
 
 
 def _closes_quickly(response: Any) -> bool:
-    if type(response).close is not _close_in_django:
+    closers = response._resource_closers
+    if type(response).close is not _close_in_django or len(closers) > 1:
         return False
-    return all(
-        getattr(closer, "__func__", None) is ASGIRequest.close for closer in response._resource_closers
-    )
+    return not closers or getattr(closers[0], "__func__", None) is ASGIRequest.close

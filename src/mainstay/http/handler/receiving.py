@@ -8,20 +8,13 @@ anybody else listens, the signal is sent in Django's way.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from django.core import signals
-from django.core.cache import close_caches
+from django.core.cache import caches, close_caches
 from django.core.handlers.base import reset_urlconf
 from django.db import close_old_connections, connections, reset_queries
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.dispatch import Signal
-
-OF_CONTEXT = (close_caches, reset_urlconf)
-"""Receivers that wait for nothing, and may run anywhere in the request's context."""
-OF_THREAD = (reset_queries, close_old_connections)
-"""Receivers that look after the connections of their thread, so do nothing where there are none."""
 
 
 class Receivers:
@@ -53,24 +46,22 @@ FINISHED = Receivers(signals.request_finished, close_caches, close_old_connectio
 
 def tidy_before() -> None:
     """What Django's receivers of ``request_started`` do in a thread that may wait."""
-    for connection in _open_connections():
+    for connection in _initialized(connections):
         connection.queries_log.clear()
         connection.close_if_unusable_or_obsolete()
 
 
 def tidy_after(*, in_thread: bool) -> None:
     """What those of ``request_finished`` do; on the event loop there are no connections to look after."""
-    close_caches()
+    for cache in _initialized(caches):
+        cache.close()
     if in_thread:
-        for connection in _open_connections():
+        for connection in _initialized(connections):
             connection.close_if_unusable_or_obsolete()
     reset_urlconf(None)
 
 
-def _open_connections() -> Iterator[BaseDatabaseWrapper]:
-    """``connections.all(initialized_only=True)``, looking each alias up once instead of twice."""
-    found: Any = connections._connections  # type: ignore[attr-defined]
-    for alias in connections:
-        connection = getattr(found, alias, None)
-        if connection is not None:
-            yield connection
+def _initialized(handler: Any) -> list[Any]:
+    """``handler.all(initialized_only=True)``, looking each alias up once instead of twice."""
+    made = handler._connections
+    return [found for alias in handler.settings if (found := getattr(made, alias, None)) is not None]

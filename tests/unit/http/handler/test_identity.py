@@ -117,6 +117,7 @@ knobs = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.filterwarnings("ignore")  # Django's own: bodies left open, sync iterators under ASGI
 @pytest.mark.parametrize("kind", ["wsgi", "asgi"])
 @given(stack=stacks, conversation=conversations, chosen=knobs, heard=st.booleans())
