@@ -38,6 +38,7 @@ class FastHandler(BaseHandler):
     _middleware_chain: Any
     _template_response_middleware: Any
     _mainstay_view_steps: Any
+    _mainstay_call_view_in_thread: Any
     _mainstay_templates_in_sync: Any
     _mainstay_exceptions_wait: Any
     mainstay_handling: tuple[Handling, ...] = ()
@@ -92,7 +93,7 @@ class FastHandler(BaseHandler):
                     if response is None:
                         raise
             else:
-                in_thread = sync_to_async(self._mainstay_call_view, thread_sensitive=True)
+                in_thread = self._mainstay_call_view_in_thread
                 response, rendered = await in_thread(request, callback, view, args, kwargs)
         if type(response) is HttpResponse:
             return response  # neither missing nor a coroutine, and nothing to render
@@ -177,6 +178,7 @@ def fill(
     handler._mainstay_view_steps = loading.view_steps
     handler._mainstay_templates_in_sync = loading.templates_in_sync
     handler._mainstay_exceptions_wait = loading.exceptions_wait
+    handler._mainstay_call_view_in_thread = sync_to_async(handler._mainstay_call_view, thread_sensitive=True)
     handler.mainstay_handling = tuple(reversed(loading.handling))
     handler._middleware_chain = loading.finish()  # last: that it is there means that all is
 

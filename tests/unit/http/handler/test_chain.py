@@ -54,6 +54,15 @@ def test_an_unknown_one_is_not() -> None:
     }
 
 
+def test_one_that_never_blocks_says_so() -> None:
+    assert handling("mainstay.http.middleware.EntranceMiddleware") == {
+        "EntranceMiddleware": (
+            False,
+            "runs as it is and without a thread, since it says that it never blocks",
+        )
+    }
+
+
 def test_one_whose_method_another_program_has_replaced_is_not() -> None:
     with mock.patch.object(SecurityMiddleware, "process_response", lambda self, request, response: response):
         found = handling("django.middleware.security.SecurityMiddleware")
