@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from inspect import CO_COROUTINE
 from typing import Any
 
@@ -43,6 +44,8 @@ class FastHandler(BaseHandler):
     _mainstay_exceptions_wait: Any
     mainstay_handling: tuple[Handling, ...] = ()
     """What was made of each entry of ``MIDDLEWARE``, in its order."""
+    _mainstay_wrapped: frozenset[str] = frozenset()
+    """Methods of Django's that a tool has wrapped, such as a tracer; they are not passed by."""
 
     def load_middleware(self, is_async: bool = False) -> None:
         """
@@ -58,6 +61,8 @@ class FastHandler(BaseHandler):
 
     async def get_response_async(self, request: Any) -> Any:
         """The response, logged when it is an error; only errors that may be mailed leave the loop."""
+        if "get_response_async" in self._mainstay_wrapped:
+            return await BaseHandler.get_response_async(self, request)
         set_urlconf(settings.ROOT_URLCONF)
         response = await self._middleware_chain(request)
         response._resource_closers.append(request.close)
@@ -178,6 +183,8 @@ def fill(
     handler._mainstay_view_steps = loading.view_steps
     handler._mainstay_templates_in_sync = loading.templates_in_sync
     handler._mainstay_exceptions_wait = loading.exceptions_wait
+    if isinstance(handler, FastHandler):  # installed in Django's classes, ours is what tools wrap
+        handler._mainstay_wrapped = frozenset(_wrapped_by_tools(type(handler)))
     handler._mainstay_call_view_in_thread = sync_to_async(handler._mainstay_call_view, thread_sensitive=True)
     handler.mainstay_handling = tuple(reversed(loading.handling))
     handler._middleware_chain = loading.finish()  # last: that it is there means that all is
@@ -286,6 +293,16 @@ class _Loading:
             steps = list(reversed(self._steps))
             return fuse(steps, self._inner, is_async=self._inner_is_async, innermost=self._innermost)
         return convert_exception_to_response(self._inner) if self._innermost else self._inner
+
+
+def _wrapped_by_tools(handler: type) -> Iterator[str]:
+    """Methods that Django's own classes no longer have from Django."""
+    for owner in handler.__mro__:
+        if owner.__module__.startswith("django."):
+            for name, value in vars(owner).items():
+                home = getattr(value, "__globals__", None)
+                if home is not None and home is not vars(sys.modules[owner.__module__]):
+                    yield name
 
 
 def _is_async_view(view: Any) -> bool:
