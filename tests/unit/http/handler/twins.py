@@ -9,8 +9,9 @@ import logging
 import random
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -197,5 +198,9 @@ def _observed(seen: Seen, heard: bool) -> Iterator[None]:
 def _drawn_from(seed: int) -> Iterator[None]:
     """Random strings of Django, the same for both sides as long as both draw equally often."""
     drawn = random.Random(seed)
-    with mock.patch("django.utils.crypto.secrets", SimpleNamespace(choice=drawn.choice)):
+    fake = SimpleNamespace(choice=drawn.choice, token_urlsafe=lambda size: f"nonce-{drawn.random()}")
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch("django.utils.crypto.secrets", fake))
+        if find_spec("django.utils.csp"):
+            stack.enter_context(mock.patch("django.utils.csp.secrets", fake))
         yield
