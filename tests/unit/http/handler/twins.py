@@ -8,6 +8,7 @@ import io
 import logging
 import random
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -53,7 +54,7 @@ def converse(kind: str, fast: bool, asks: Sequence[Ask], *, heard: bool = True) 
     """
     seen = Seen()
     cache.clear()
-    with _observed(seen, heard), _drawn_from(7):
+    with _observed(seen, heard), _drawn_from(7), _bodies_closed():
         if kind == "wsgi":
             application: Any = FastWSGIHandler() if fast else WSGIHandler()
         else:
@@ -192,6 +193,22 @@ def _observed(seen: Seen, heard: bool) -> Iterator[None]:
             signal.disconnect(receive)
         logger.removeHandler(keeper)
         logger.setLevel(level)
+
+
+@contextmanager
+def _bodies_closed() -> Iterator[None]:
+    """Close what Django leaves open after an exception, so that no later test is told of it."""
+    made: list[Any] = []
+    kind = tempfile.SpooledTemporaryFile
+
+    def make(*args: Any, **kwargs: Any) -> Any:
+        made.append(kind(*args, **kwargs))
+        return made[-1]
+
+    with mock.patch("tempfile.SpooledTemporaryFile", make):
+        yield
+    for body in made:
+        body.close()
 
 
 @contextmanager
