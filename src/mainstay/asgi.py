@@ -15,11 +15,14 @@ from mainstay.http.proxies import if_configured
 
 
 def get_asgi_application() -> AsgiEntrance:
-    """Set Django up and return its application, wrapped."""
-    from django.core.asgi import get_asgi_application as django_application
+    """Set Django up and return its application, on the fast handler and wrapped."""
+    import django
+
+    django.setup(set_prefix=False)
+    from mainstay.http.handler import FastASGIHandler
 
     application = AsgiEntrance(
-        cast("Application", django_application()), if_configured(), options=options.read()
+        cast("Application", FastASGIHandler()), if_configured(), options=options.read()
     )
     PROCESS.start()
     return application

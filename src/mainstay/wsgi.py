@@ -13,9 +13,12 @@ from mainstay.http.wsgi import WsgiEntrance
 
 
 def get_wsgi_application() -> WsgiEntrance:
-    """Set Django up and return its application, wrapped."""
-    from django.core.wsgi import get_wsgi_application as django_application
+    """Set Django up and return its application, on the fast handler and wrapped."""
+    import django
 
-    application = WsgiEntrance(django_application(), if_configured(), options=options.read())
+    django.setup(set_prefix=False)
+    from mainstay.http.handler import FastWSGIHandler
+
+    application = WsgiEntrance(FastWSGIHandler(), if_configured(), options=options.read())
     PROCESS.start()
     return application

@@ -65,7 +65,7 @@ def load(assignment: Assignment, root: Path) -> Any:
     try:
         if os.environ.get(wire.SETTINGS_MODULE):
             _set_django_up()
-        application = _attribute(assignment.application)
+        application = _make_fast(_attribute(assignment.application))
         _import_urls()
     except InvalidInput as error:
         raise OperationFailed("serve.import-failed", str(error), exit_code=IMPORT_FAILED) from error
@@ -84,6 +84,17 @@ def _set_django_up() -> None:
     django.setup()
     if root := environment.text(wire.STATIC_ROOT):
         settings.STATIC_ROOT = root  # where mainstay_prepare put them, whatever the project says
+
+
+def _make_fast(application: Any) -> Any:
+    """The application with our handler where it is, or where a router holds, exactly Django's own."""
+    from django.conf import settings
+
+    if not settings.configured:
+        return application
+    from mainstay.http.handler import replace
+
+    return replace(application)
 
 
 def _import_urls() -> None:

@@ -39,6 +39,8 @@ class EntranceMiddleware:
 
     sync_capable = True
     async_capable = True
+    never_blocks = True
+    """Its ``process_*`` methods wait for nothing: the fast handler calls them on the event loop."""
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self._get_response = get_response
@@ -105,8 +107,10 @@ def settle(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase
     """
     marked: Problem | None = getattr(request, MARK, None)
     if marked is not None and response.status_code == 500 != marked.status:
-        response.close()
-        return refuse(request, marked)
+        answer = refuse(request, marked)
+        # Not closed: that would tell Django that the request has ended.
+        answer._resource_closers.extend(response._resource_closers)  # type: ignore[attr-defined]
+        return answer
     if not isinstance(response, HttpResponse):
         return response
     if isinstance(response, HttpResponseNotAllowed) and not response.content:

@@ -1,25 +1,74 @@
-"""What ``MAINSTAY = {"http": {...}}`` may hold for the entrance, and its defaults."""
+"""
+``MAINSTAY["http"]``: what a project sets about requests, read in one place.
+
+A new key is one line in `OPTIONS`, one in `Options` where this package needs it, and its name in
+`base.options.KNOWN`. Values are read late, so that overridden settings in tests are seen.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 from mainstay.base.errors import InvalidInput, Problem, nearest
 
+SECTION = "http"
 MODES = ("on", "dry-run", "off")
-DEADLINE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """The entrance's options."""
+    """What the entrance and the handler are told."""
 
-    deadline: float = DEADLINE
+    deadline: float = 5.0
     """Seconds that a request has where neither its caller nor its route says less."""
 
     admission: str = MODES[0]
     """``on``, ``off``, or ``dry-run``, which only counts whom it would have held back."""
+
+    native: bool = True
+    """Whether middleware that is known runs in its native form."""
+
+    adapted: tuple[str, ...] = ()
+    """Middleware that runs as in Django all the same, by the paths of ``MIDDLEWARE``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One key: what its value has to be, the test for that, and the words it can be one of."""
+
+    expected: str
+    fits: Callable[[Any], bool]
+    words: tuple[str, ...] = ()
+
+
+def _is_seconds(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and math.isfinite(value) and 0 < value <= 86_400
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_paths(value: Any) -> bool:
+    return isinstance(value, (list, tuple)) and all(isinstance(path, str) for path in value)
+
+
+OPTIONS = {
+    "deadline": Option("seconds, more than 0 and at most 86400", _is_seconds),
+    "admission": Option(
+        "one of " + ", ".join(map(repr, MODES)),
+        lambda value: isinstance(value, str) and value in MODES,
+        MODES,
+    ),
+    "native": Option("True or False", _is_bool),
+    "adapted": Option("a list of middleware as MIDDLEWARE names them", _is_paths),
+    "problem_base": Option("text that stands before a kind of problem", lambda value: isinstance(value, str)),
+    "rate_limits": Option("a dictionary", lambda value: isinstance(value, Mapping)),
+}
 
 
 def read() -> Options:
@@ -27,12 +76,11 @@ def read() -> Options:
     The options of the settings; the defaults where Django has none.
 
     Raises:
-        InvalidInput: With every value that cannot be used.
+        InvalidInput: With every key that does not exist and every value that does not fit.
     """
     from django.conf import settings
 
-    given = getattr(settings, "MAINSTAY", {}) if settings.configured else {}
-    return parse(given)
+    return parse(getattr(settings, "MAINSTAY", {}) if settings.configured else {})
 
 
 def parse(given: Any) -> Options:
@@ -40,22 +88,28 @@ def parse(given: Any) -> Options:
     The options in the value of ``MAINSTAY``.
 
     Raises:
-        InvalidInput: With every value that cannot be used.
+        InvalidInput: With every key that does not exist and every value that does not fit.
     """
-    section = given.get("http", {}) if isinstance(given, dict) else {}
-    section = section if isinstance(section, dict) else {}
-    problems: list[Problem] = []
-    deadline = section.get("deadline", DEADLINE)
-    if isinstance(deadline, bool) or not isinstance(deadline, int | float) or not 0 < deadline <= 86_400:
-        problems.append(_problem("deadline", "seconds, more than 0 and at most 86400", deadline))
-    mode = section.get("admission", MODES[0])
-    if mode not in MODES:
-        hint = nearest(mode, MODES) if isinstance(mode, str) else ""
-        problems.append(_problem("admission", "one of " + ", ".join(map(repr, MODES)), mode, hint))
-    if problems:
+    section = given.get(SECTION, {}) if isinstance(given, Mapping) else given
+    if not isinstance(section, Mapping):
+        raise InvalidInput([_problem("", "a dictionary", section)])
+    if problems := [problem for name, value in section.items() for problem in _judge(name, value)]:
         raise InvalidInput(problems)
-    return Options(float(deadline), mode)
+    chosen = {field.name: section[field.name] for field in fields(Options) if field.name in section}
+    return Options(**{**chosen, "adapted": tuple(chosen.get("adapted", ()))})
 
 
-def _problem(key: str, expected: str, found: object, hint: str = "") -> Problem:
-    return Problem("http.bad-option", "settings", f'MAINSTAY["http"]["{key}"]', expected, repr(found), hint)
+def _judge(name: Any, value: Any) -> list[Problem]:
+    option = OPTIONS.get(name)
+    if option is None:
+        expected = "one of " + ", ".join(sorted(OPTIONS))
+        return [_problem(f'["{name}"]', expected, name, nearest(str(name), OPTIONS))]
+    if option.fits(value):
+        return []
+    hint = nearest(value, option.words) if isinstance(value, str) and option.words else ""
+    return [_problem(f'["{name}"]', option.expected, value, hint)]
+
+
+def _problem(key: str, expected: str, found: Any, hint: str = "") -> Problem:
+    where = f'MAINSTAY["{SECTION}"]{key}'
+    return Problem("http.bad-option", "settings", where, expected, repr(found), hint)

@@ -288,6 +288,6 @@ def test_both_mistakes_are_told_at_once() -> None:
     assert "did you mean 'dry-run'?" in str(caught.value)
 
 
-@pytest.mark.parametrize("given", [None, {}, [], {"http": None}, {"http": {}}, {"db": {"deadline": 1}}])
+@pytest.mark.parametrize("given", [{}, {"http": {}}, {"db": {"deadline": 1}}])
 def test_without_options_there_are_defaults(given: object) -> None:
     assert options.parse(given) == Options(5.0, "on")
