@@ -32,6 +32,8 @@ class EntranceMiddleware:
 
     sync_capable = True
     async_capable = True
+    never_blocks = True
+    """Its ``process_*`` methods wait for nothing: the fast handler calls them on the event loop."""
 
     def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
         self._get_response = get_response
