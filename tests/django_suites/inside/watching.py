@@ -123,20 +123,27 @@ def _route(kind: Any, build: Callable[[Any], Any], mutant: str) -> None:
     own = {name: getattr(kind, name) for name in HOOKS if hasattr(kind, name)}
     make = kind.__init__
 
+    def step_of(self: Any) -> Any:
+        # Decorators made some instances before the class was changed. As in the handler, a subclass may have
+        # changed anything and keeps Django's methods.
+        if "mainstay_step" not in vars(self):
+            step = _watch(build, _Unrouted(self, own), mutant) if type(self) is kind else ""
+            self.mainstay_step = None if isinstance(step, str) else step
+        return self.mainstay_step
+
     @functools.wraps(make)
     def __init__(self: Any, *arguments: Any, **options: Any) -> None:
         make(self, *arguments, **options)
-        # As in the handler, a subclass may have changed anything and keeps Django's methods.
-        step = _watch(build, _Unrouted(self, own), mutant) if type(self) is kind else ""
-        self._step = None if isinstance(step, str) else step
+        step_of(self)
 
     def through(name: str, quick: str, nothing: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(own[name])
         def routed(self: Any, *arguments: Any) -> Any:
-            if self._step is None:
+            step = step_of(self)
+            if step is None:
                 return own[name](self, *arguments)
-            result = (getattr(self._step, quick) or nothing)(*arguments)
-            return getattr(self._step, f"{quick}_full")(*arguments) if result is BLOCKS else result
+            result = (getattr(step, quick) or nothing)(*arguments)
+            return getattr(step, f"{quick}_full")(*arguments) if result is BLOCKS else result
 
         return routed
 
