@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.contrib import messages
 from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
@@ -142,3 +143,55 @@ urlpatterns = [
     path("cookie/<slug:what>/", ensure_csrf_cookie(view)),
     path("framed/<slug:what>/", xframe_options_exempt(view)),
 ]
+
+
+class TracedAsync(Traced):
+    """The same, async only."""
+
+    sync_capable = False
+    async_capable = True
+
+    def __init__(self, get_response: Any) -> None:
+        self.get_response = get_response
+        markcoroutinefunction(self)
+
+    async def __call__(self, request: HttpRequest) -> HttpResponse:  # type: ignore[override]
+        note(request, "async in")
+        if request.headers.get("X-Switch") == "raise-in":
+            raise PermissionDenied
+        response: HttpResponse = await self.get_response(request)
+        note(request, f"async out {response.status_code}")
+        response["X-Trace-Async"] = ",".join(request.META["trace"])
+        return response
+
+    async def process_view(self, request: HttpRequest, callback: Any, args: Any, kwargs: Any) -> Any:
+        return super().process_view(request, callback, args, kwargs)
+
+    async def process_template_response(  # type: ignore[override]
+        self, request: HttpRequest, response: TemplateResponse
+    ) -> TemplateResponse:
+        return super().process_template_response(request, response)
+
+
+def TracedBoth(get_response: Any) -> Any:
+    """The same idea, as a function that adapts itself."""
+    if iscoroutinefunction(get_response):
+
+        async def middleware(request: HttpRequest) -> HttpResponse:
+            note(request, "both in")
+            response: HttpResponse = await get_response(request)
+            response["X-Both"] = str(response.status_code)
+            return response
+
+    else:
+
+        def middleware(request: HttpRequest) -> HttpResponse:  # type: ignore[misc]
+            note(request, "both in")
+            response: HttpResponse = get_response(request)
+            response["X-Both"] = str(response.status_code)
+            return response
+
+    return middleware
+
+
+TracedBoth.sync_capable = TracedBoth.async_capable = True  # type: ignore[attr-defined]
