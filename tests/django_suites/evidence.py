@@ -1,17 +1,23 @@
-"""That it was our handler which ran, and which parts of it."""
+"""
+That it was our handler which ran, and which parts of it.
+
+The counts are made in the process of the tests, by ``inside/watching.py``.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from tests.django_suites.mutants import MUTANTS
 from tests.django_suites.running import Run
 
-UNREACHED: dict[str, str] = {
-    "whitenoise before": "Django's tests do not know WhiteNoise; its form is compared in this repository's own tests",
-    "whitenoise before_full": "as above",
+UNREACHED = {
+    "gzip.after_full": "compresses bodies of more than 32 KiB in a thread, and Django's tests have none so large",
+    "whitenoise.before": "Django's tests do not use WhiteNoise",
+    "whitenoise.before_full": "Django's tests do not use WhiteNoise",
 }
-"""Parts of native forms that no test of Django's can reach, with the reason."""
+"""Parts of native forms that no test of Django's can reach, with the reason; tests/unit/http holds them."""
 
 
 def total(runs: Iterable[Run]) -> Counter[str]:
@@ -23,22 +29,42 @@ def total(runs: Iterable[Run]) -> Counter[str]:
     return counts
 
 
-def missing(runs: Iterable[Run]) -> tuple[str, ...]:
-    """Parts of native forms that were built and never called."""
-    return tuple(
-        name for name, number in sorted(total(runs).items()) if number == 0 and name not in UNREACHED
-    )
+def gaps(runs: Iterable[Run]) -> Iterator[str]:
+    """
+    What a complete run leaves unshown: nothing, when all is well.
+
+    Every part of every native form has to run and to have a mutant, or stand in `UNREACHED`, but
+    only as long as it is not reached.
+    """
+    counts = total(runs)
+    mutants = {each.name for each in MUTANTS}
+    if not counts["requests.sync"] or not counts["requests.async"]:
+        yield "no request went through our chain"
+    for name, number in sorted(counts.items()):
+        if name.split(".")[0] in ("requests", "adapted"):
+            continue
+        if name in UNREACHED:
+            if number:
+                yield f"{name}: it ran, so it must not stand among the parts that cannot be reached"
+        elif not number:
+            yield f"{name}: it never ran, so nothing was shown of it"
+        elif name not in mutants:
+            yield f"{name}: it has no mutant, so a defect of it might go unnoticed"
 
 
 def lines(runs: Iterable[Run]) -> Iterator[str]:
     """What ran, for people."""
     counts = total(runs)
     yield (
-        f"        {counts['requests sync']} sync and {counts['requests async']} async requests on our chain, "
-        f"{counts['requests bare']} on one that Django built"
+        f"        {counts['requests.sync']} sync and {counts['requests.async']} async requests on our chain, "
+        f"{counts['requests.bare']} on one that Django built"
     )
-    for form in sorted({name.split()[0] for name in counts} - {"requests", "adapted"}):
-        parts = (f"{name.split()[1]} {counts[name]}" for name in sorted(counts) if name.split()[0] == form)
+    forms: dict[str, list[str]] = {}
+    for name, number in sorted(counts.items()):
+        first, _, rest = name.partition(".")
+        if first == "adapted":
+            yield f"        left to Django's own code {number} times: {rest}"
+        elif first != "requests":
+            forms.setdefault(first, []).append(f"{rest} {number}")
+    for form, parts in forms.items():
         yield f"        native {form}: {', '.join(parts)}"
-    for name in sorted(name for name in counts if name.startswith("adapted ")):
-        yield f"        left to Django's own code {counts[name]} times: {name.removeprefix('adapted ')}"

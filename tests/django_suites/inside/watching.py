@@ -18,10 +18,10 @@ from django.utils.module_loading import import_string
 
 COUNTS: Counter[str] = Counter()
 """
-``requests sync``, ``requests async``: that ran on a chain of the fast handler.
-``requests bare``: that ran on a chain which Django built.
-``<form> <part>``: calls of one part of one native form, zero included.
-``adapted <path>``: loaded as Django does, of those that have a native form.
+``requests.sync``, ``requests.async``: that ran on a chain of the fast handler.
+``requests.bare``: that ran on a chain which Django built.
+``<form>.<part>``: calls of one part of one native form, zero included.
+``adapted.<path>``: loaded as Django does, of those that have a native form.
 """
 
 PARTS = ("before", "before_full", "after", "after_full", "view", "view_full")
@@ -42,11 +42,31 @@ def install(mutant: str = "") -> None:
         build, why = candidate(middleware)
         if build is None:
             if _name(middleware) in native.FORMS:
-                COUNTS[f"adapted {_name(middleware)}"] += 1
+                COUNTS[f"adapted.{_name(middleware)}"] += 1
             return build, why
         return lambda instance: _watch(build, instance, mutant), why
 
     native.candidate = watched
+    _break_chain(mutant)
+
+
+def _break_chain(mutant: str) -> None:
+    """The mutants of the chain itself."""
+    from mainstay.http.handler import chain
+
+    fuse, finish = chain.fuse, chain._Loading.finish
+
+    def without_views(loading: Any) -> Any:
+        loading.views.clear()
+        loading.view_steps.clear()
+        return finish(loading)
+
+    if mutant == "chain.turned-over":
+        chain.fuse = lambda steps, *arguments, **options: fuse(steps[::-1], *arguments, **options)
+    elif mutant == "chain.one-layer-less":
+        chain.fuse = lambda *arguments, **options: fuse(*arguments, **{**options, "innermost": False})
+    elif mutant == "chain.without-views":
+        chain._Loading.finish = without_views
 
 
 def go_direct(mutant: str = "") -> None:
@@ -71,11 +91,11 @@ def _count_requests() -> None:
     respond, respond_async = BaseHandler.get_response, BaseHandler.get_response_async
 
     def get_response(self: Any, request: Any) -> Any:
-        COUNTS["requests sync" if "mainstay_handling" in vars(self) else "requests bare"] += 1
+        COUNTS["requests.sync" if "mainstay_handling" in vars(self) else "requests.bare"] += 1
         return respond(self, request)
 
     async def get_response_async(self: Any, request: Any) -> Any:
-        COUNTS["requests async" if "mainstay_handling" in vars(self) else "requests bare"] += 1
+        COUNTS["requests.async" if "mainstay_handling" in vars(self) else "requests.bare"] += 1
         return await respond_async(self, request)
 
     BaseHandler.get_response = get_response
@@ -85,19 +105,19 @@ def _count_requests() -> None:
 def _watch(build: Callable[[Any], Any], instance: Any, mutant: str) -> Any:
     step = build(instance)
     if isinstance(step, str):
-        COUNTS[f"adapted {build.__name__}"] += 1
+        COUNTS[f"adapted.{build.__name__}"] += 1
         return step
     parts = {part: getattr(step, part) for part in PARTS}
     return replace(
         step,
-        **{part: _part(f"{build.__name__} {part}", call, mutant) for part, call in parts.items() if call},
+        **{part: _part(f"{build.__name__}.{part}", call, mutant) for part, call in parts.items() if call},
     )
 
 
 def _part(name: str, call: Callable[..., Any], mutant: str) -> Callable[..., Any]:
     COUNTS[name] += 0
     # What does nothing: no response before and at the view, the same response after it.
-    idle = (lambda request, response: response) if " after" in name else (lambda *arguments: None)
+    idle = (lambda request, response: response) if ".after" in name else (lambda *arguments: None)
 
     def counted(*arguments: Any) -> Any:
         COUNTS[name] += 1
