@@ -9,26 +9,23 @@ and closers that it does not know; for nothing else.
 from __future__ import annotations
 
 from contextlib import closing, suppress
+from io import BytesIO
 from typing import Any
 
 from asgiref.sync import AsyncToSync, SyncToAsync, sync_to_async
-from django.core import signals
-from django.core.cache import close_caches
+from django.conf import settings
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix
-from django.core.handlers.base import reset_urlconf
-from django.db import close_old_connections, reset_queries
 from django.http.response import HttpResponseBase, ResponseHeaders
 from django.urls import set_script_prefix
 
+from mainstay.http.handler.asking import make_request
 from mainstay.http.handler.chain import FastHandler
+from mainstay.http.handler.receiving import FINISHED, STARTED, tidy_after
 from mainstay.http.handler.watching import until_gone
 
-_OF_CONTEXT = frozenset(map(id, (close_caches, reset_urlconf)))
-"""Receivers that wait for nothing, and may run anywhere in the request's context."""
-_KNOWN = _OF_CONTEXT | frozenset(map(id, (close_old_connections, reset_queries)))
-"""Those, and the ones that tidy up the connections of their thread, so do nothing where there are none."""
-
+_read_in_django = ASGIHandler.read_body
+_create_in_django = ASGIHandler.create_request
 _send_in_django = ASGIHandler.send_response
 _close_in_django = HttpResponseBase.close
 
@@ -44,20 +41,44 @@ class FastASGIHandler(FastHandler, ASGIHandler):
             return
         with closing(body):
             set_script_prefix(get_script_prefix(scope))
-            await self._mainstay_signal(signals.request_started, scope=scope)
+            is_own = _has_own_thread()
+            if not is_own or _has_worked() or not STARTED.are_known(self.__class__):
+                await STARTED.signal.asend(sender=self.__class__, scope=scope)
             request, refusal = self.create_request(scope, body)
             if request is None:
                 await self.send_response(refusal, send)
-                await self._mainstay_close(refusal)
+                await self._mainstay_close(refusal, is_own)
                 return
             sent: list[Any] = []
             await until_gone(
                 self._mainstay_respond(request, send, sent), lambda: self.listen_for_disconnect(receive)
             )
             if sent:
-                await self._mainstay_close(sent[0])
+                await self._mainstay_close(sent[0], is_own)
+            elif is_own and not _has_worked() and FINISHED.are_known(self.__class__):
+                tidy_after(in_thread=False)
             else:
-                await self._mainstay_signal(signals.request_finished)
+                await FINISHED.signal.asend(sender=self.__class__)
+
+    async def read_body(self, receive: Any) -> Any:
+        """The whole body; a small one that comes in one message stays in memory, as Django's does."""
+        message = await receive()
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            content = message.get("body", b"")
+            if len(content) <= settings.FILE_UPLOAD_MAX_MEMORY_SIZE:
+                return BytesIO(content)
+        return await _read_in_django(self, _after(message, receive))
+
+    def create_request(self, scope: Any, body_file: Any) -> tuple[Any, Any]:
+        """The request and None, or None and the response that refuses it."""
+        if self.request_class is ASGIRequest:
+            try:
+                request = make_request(scope, body_file)
+            except UnicodeDecodeError:
+                request = None  # Django finds the same, logs it and answers
+            if request is not None:
+                return request, None
+        return _create_in_django(self, scope, body_file)
 
     async def _mainstay_respond(self, request: Any, send: Any, sent: list[Any]) -> None:
         response = await self.run_get_response(request)
@@ -76,19 +97,14 @@ class FastASGIHandler(FastHandler, ASGIHandler):
         await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
         await send({"type": "http.response.body", "body": content, "more_body": False})
 
-    async def _mainstay_signal(self, signal: Any, **named: Any) -> None:
-        """Send a signal of the request; without a change of thread when nobody needs one."""
-        receivers = _quick_receivers(signal, self.__class__)
-        if receivers is None:
-            await signal.asend(sender=self.__class__, **named)
-            return
-        for receiver in receivers:
-            receiver(signal=signal, sender=self.__class__, **named)
-
-    async def _mainstay_close(self, response: Any) -> None:
+    async def _mainstay_close(self, response: Any, is_own: bool) -> None:
         """``response.close()``, here when nothing in it can wait."""
-        receivers = _quick_receivers(signals.request_finished, response._handler_class)
-        if receivers is None or not _closes_quickly(response):
+        if (
+            not is_own
+            or _has_worked()
+            or not _closes_quickly(response)
+            or not FINISHED.are_known(response._handler_class)
+        ):
             await sync_to_async(response.close, thread_sensitive=True)()
             return
         for closer in response._resource_closers:
@@ -96,31 +112,32 @@ class FastASGIHandler(FastHandler, ASGIHandler):
                 closer()
         response._resource_closers.clear()
         response.closed = True
-        for receiver in receivers:
-            receiver(signal=signals.request_finished, sender=response._handler_class)
+        tidy_after(in_thread=False)
 
 
-def _quick_receivers(signal: Any, sender: Any) -> list[Any] | None:
-    """
-    The receivers to call here, or None when the signal has to be sent in Django's way.
+def _after(message: Any, receive: Any) -> Any:
+    """``receive`` as it was before it gave this message."""
+    given = False
 
-    That is so as soon as one receiver is unknown, or when this request has a thread, whose
-    connections have to be looked after in that thread.
-    """
-    if _has_thread():
-        return None
-    in_sync, in_async = signal._live_receivers(sender)
-    if in_async or not _KNOWN.issuperset(map(id, in_sync)):
-        return None
-    return [receiver for receiver in in_sync if id(receiver) in _OF_CONTEXT]
+    async def receive_again() -> Any:
+        nonlocal given
+        if given:
+            return await receive()
+        given = True
+        return message
+
+    return receive_again
 
 
-def _has_thread() -> bool:
-    """Whether sync code of this request would find a thread that has worked before."""
-    if getattr(AsyncToSync.executors, "current", None):
-        return True
-    context = SyncToAsync.thread_sensitive_context.get(None)
-    return context is None or context in SyncToAsync.context_to_thread_executor
+def _has_own_thread() -> bool:
+    """Whether sync code of this request gets a thread of its own, not that of a caller."""
+    in_context = SyncToAsync.thread_sensitive_context.get(None) is not None
+    return in_context and not getattr(AsyncToSync.executors, "current", None)
+
+
+def _has_worked() -> bool:
+    """Whether that thread exists already, so that it may hold connections."""
+    return SyncToAsync.thread_sensitive_context.get() in SyncToAsync.context_to_thread_executor
 
 
 def _is_plain(response: Any) -> bool:
@@ -132,8 +149,7 @@ def _is_plain(response: Any) -> bool:
 
 
 def _closes_quickly(response: Any) -> bool:
-    if type(response).close is not _close_in_django:
+    closers = response._resource_closers
+    if type(response).close is not _close_in_django or len(closers) > 1:
         return False
-    return all(
-        getattr(closer, "__func__", None) is ASGIRequest.close for closer in response._resource_closers
-    )
+    return not closers or getattr(closers[0], "__func__", None) is ASGIRequest.close

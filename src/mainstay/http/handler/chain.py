@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from inspect import CO_COROUTINE
 from typing import Any
 
 from asgiref.sync import sync_to_async
@@ -12,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 from django.core.handlers.base import BaseHandler, logger
 from django.core.handlers.base import iscoroutinefunction as is_async_callable  # type: ignore[attr-defined]
 from django.core.handlers.exception import convert_exception_to_response
+from django.http import HttpResponse
 from django.urls import set_urlconf
 from django.utils.log import log_response
 from django.utils.module_loading import import_string
@@ -88,7 +90,7 @@ class FastHandler(BaseHandler):
         rendered = False
         if response is None:
             view: Any = self.make_view_atomic(callback)
-            if is_async_callable(view):
+            if _is_async_view(view):
                 try:
                     response = await view(request, *args, **kwargs)
                 except Exception as error:
@@ -98,6 +100,8 @@ class FastHandler(BaseHandler):
             else:
                 in_thread = sync_to_async(self._mainstay_call_view, thread_sensitive=True)
                 response, rendered = await in_thread(request, callback, view, args, kwargs)
+        if type(response) is HttpResponse:
+            return response  # neither missing nor a coroutine, and nothing to render
         self.check_response(response, callback)
         if not rendered and hasattr(response, "render") and callable(response.render):
             response = await self._mainstay_render_async(request, response)
@@ -266,6 +270,13 @@ class _Loading:
             steps = list(reversed(self._steps))
             return fuse(steps, self._inner, is_async=self._inner_is_async, innermost=self._innermost)
         return convert_exception_to_response(self._inner) if self._innermost else self._inner
+
+
+def _is_async_view(view: Any) -> bool:
+    code = getattr(view, "__code__", None)
+    if code is not None and code.co_flags & CO_COROUTINE:
+        return True
+    return bool(is_async_callable(view))
 
 
 def _note_unused(path: str, error: MiddlewareNotUsed) -> None:

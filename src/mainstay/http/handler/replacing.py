@@ -32,10 +32,15 @@ def install() -> None:
     """
     for target, source in _SOURCES:
         for name, value in vars(source).items():
-            if name.startswith("__") or (target, name) in _DJANGO:
-                continue
-            _DJANGO[target, name] = vars(target).get(name, _ABSENT)
-            setattr(target, name, value)
+            if not name.startswith("__"):
+                _put(target, name, value)
+    _put(WSGIHandler, "__call__", FastWSGIHandler._mainstay_call)
+
+
+def _put(target: type, name: str, value: Any) -> None:
+    if (target, name) not in _DJANGO:
+        _DJANGO[target, name] = vars(target).get(name, _ABSENT)
+        setattr(target, name, value)
 
 
 def uninstall() -> None:

@@ -2,10 +2,50 @@
 
 from __future__ import annotations
 
-from django.core.handlers.wsgi import WSGIHandler
+from typing import Any
+
+from django.core import signals
+from django.core.handlers.wsgi import WSGIHandler, get_script_name
+from django.http.response import HttpResponseBase, ResponseHeaders
+from django.urls import set_script_prefix
 
 from mainstay.http.handler.chain import FastHandler
+from mainstay.http.handler.receiving import STARTED, tidy_before
+
+_call_in_django = WSGIHandler.__call__
 
 
 class FastWSGIHandler(FastHandler, WSGIHandler):
     """Django's WSGI application on the fast chain."""
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        """Answer one request. A tool that has wrapped Django's own ``__call__`` is not passed by."""
+        if WSGIHandler.__call__ is not _call_in_django:
+            return WSGIHandler.__call__(self, environ, start_response)
+        return self._mainstay_call(environ, start_response)
+
+    def _mainstay_call(self, environ: dict[str, Any], start_response: Any) -> Any:
+        set_script_prefix(get_script_name(environ))
+        if STARTED.are_known(self.__class__):
+            tidy_before()
+        else:
+            signals.request_started.send(sender=self.__class__, environ=environ)
+        request = self.request_class(environ)
+        response: Any = self.get_response(request)
+        response._handler_class = self.__class__
+        start_response(f"{response.status_code} {response.reason_phrase}", _headers(response))
+        if getattr(response, "file_to_stream", None) is not None and environ.get("wsgi.file_wrapper"):
+            # A server that is given the wrapper closes it, not the response.
+            response.file_to_stream.close = response.close
+            return environ["wsgi.file_wrapper"](response.file_to_stream, response.block_size)
+        return response
+
+
+def _headers(response: Any) -> list[tuple[str, str]]:
+    if type(response.headers) is ResponseHeaders and type(response).items is HttpResponseBase.items:
+        headers = list(response.headers._store.values())
+    else:
+        headers = [*response.items()]
+    if response.cookies:
+        headers += [("Set-Cookie", cookie.OutputString()) for cookie in response.cookies.values()]
+    return headers

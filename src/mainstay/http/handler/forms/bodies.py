@@ -5,12 +5,36 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpRequest
 from django.http.response import ResponseHeaders
 
 from mainstay.http.handler.steps import BLOCKS, Step
 
 COMPRESS_HERE = 32 * 1024
 """Bytes up to which a body is compressed on the event loop: about half a millisecond."""
+
+
+_HOSTS: set[Any] = set()
+HOSTS_MAX = 256
+"""Allowed hosts that are remembered; a wildcard allows any number."""
+
+
+def check_host(request: Any) -> None:
+    """
+    ``request.get_host()`` for its exception only.
+
+    Raises:
+        DisallowedHost: The host is not in ``ALLOWED_HOSTS``.
+    """
+    if type(request).get_host is not HttpRequest.get_host:
+        request.get_host()
+        return
+    asked = (request._get_raw_host(), settings.DEBUG, *settings.ALLOWED_HOSTS)
+    if asked not in _HOSTS:
+        request.get_host()
+        if len(_HOSTS) >= HOSTS_MAX:
+            _HOSTS.clear()
+        _HOSTS.add(asked)
 
 
 def common(middleware: Any) -> Step:
@@ -20,7 +44,7 @@ def common(middleware: Any) -> Step:
     def before(request: Any) -> Any:
         if settings.DISALLOWED_USER_AGENTS or settings.PREPEND_WWW:
             return enter_in_full(request)
-        request.get_host()  # raises DisallowedHost, which is most of what Django's does here
+        check_host(request)  # most of what Django's does here is to raise DisallowedHost
         return None
 
     def after(request: Any, response: Any) -> Any:
