@@ -5,14 +5,16 @@ That the fast handler does what Django's does is shown by the tests that Django'
 theirs. They come from the source archive of exactly the Django that is installed, whose hash
 stands in the lock, and none of their files is touched.
 
-Each selection runs up to three times in the same environment:
+Each selection runs up to five times in the same environment:
 
 - **bare**: plain Django. What fails here says nothing about the handler, and is set aside by name.
 - **chain**: `mainstay.http.handler.install` has put the handler into Django's own classes, so every
   request of a test client, a live server or an ASGI communicator goes through it.
 - **direct**: tests that call a middleware themselves, without any handler, reach its native form.
+- **bare async**, **chain async**: the sync test client sends its requests through the async chain, once Django's
+  and once ours. Few of Django's tests are written for ASGI; so all of them look at it.
 
-A test whose outcome differs from bare is a difference between the two handlers.
+A test whose outcome differs from that of its bare run is a difference between the two handlers.
 """
 
 from __future__ import annotations

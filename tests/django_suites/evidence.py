@@ -56,15 +56,15 @@ def lines(runs: Iterable[Run]) -> Iterator[str]:
     """What ran, for people."""
     counts = total(runs)
     yield (
-        f"        {counts['requests.sync']} sync and {counts['requests.async']} async requests on our chain, "
+        f"            {counts['requests.sync']} sync and {counts['requests.async']} async requests on our chain, "
         f"{counts['requests.bare']} on one that Django built"
     )
     forms: dict[str, list[str]] = {}
     for name, number in sorted(counts.items()):
         first, _, rest = name.partition(".")
         if first == "adapted":
-            yield f"        left to Django's own code {number} times: {rest}"
+            yield f"            left to Django's own code {number} times: {rest}"
         elif first != "requests":
             forms.setdefault(first, []).append(f"{rest} {number}")
     for form, parts in forms.items():
-        yield f"        native {form}: {', '.join(parts)}"
+        yield f"            native {form}: {', '.join(parts)}"

@@ -72,6 +72,10 @@ MUTANTS: tuple[Mutant, ...] = (
 )
 
 
+def named(name: str) -> Mutant:
+    return next(mutant for mutant in MUTANTS if mutant.name == name)
+
+
 def chosen(names: Sequence[str], django: str) -> list[Mutant]:
     """Those of this Django whose name begins with one of the names; all of them without a name."""
     return [

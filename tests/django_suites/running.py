@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +18,7 @@ LAUNCH = Path(__file__).parent / "inside" / "launch.py"
 LIMIT = 1800.0
 """Seconds for one run."""
 
-Variant = Literal["bare", "chain", "direct"]
+Variant = Literal["bare", "chain", "direct", "bare async", "chain async"]
 
 
 class RunBroken(Exception):
@@ -58,6 +58,13 @@ def run(variant: Variant, labels: Sequence[str], *, mutant: str = "") -> Run:
     if not told["outcomes"]:
         raise RunBroken(f"{variant}: not one test ran. The end of what it said:\n{said[-4000:]}")
     return Run(variant, tuple(labels), told["outcomes"], told["reasons"], told["counts"], told["cpu"])
+
+
+def part(whole: Run, labels: Sequence[str]) -> Run:
+    """The part of a run that these labels select, for a comparison with a run of only those."""
+    inside = tuple(f"{label}." for label in labels)
+    outcomes = {test: outcome for test, outcome in whole.outcomes.items() if f"{test}.".startswith(inside)}
+    return replace(whole, labels=tuple(labels), outcomes=outcomes)
 
 
 def _start(argv: list[str]) -> str:

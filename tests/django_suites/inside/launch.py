@@ -18,17 +18,20 @@ from pathlib import Path
 from typing import Any
 
 from recording import Recorder, at_start
-from watching import COUNTS, go_direct, install
+from watching import COUNTS, go_async, go_direct, install
 
 
 def main() -> None:
     order = json.loads(sys.argv[1])
     os.chdir(order["folder"])
     sys.path[0] = order["folder"]
-    if order["variant"] == "chain":
-        install(order["mutant"])
+    variant, mutant = order["variant"], order["mutant"]
+    if variant.startswith("chain"):
+        install(mutant)
+    if variant.endswith("async"):
+        go_async()
     # The middleware of some apps can only be imported once the apps are loaded.
-    at_start((lambda: go_direct(order["mutant"])) if order["variant"] == "direct" else lambda: None)
+    at_start((lambda: go_direct(mutant)) if variant == "direct" else lambda: None)
     sys.argv = ["runtests.py", "--parallel=1", "--noinput", *order["labels"]]
     code: Any = 0
     try:

@@ -13,7 +13,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from asgiref.sync import async_to_sync
 from django.core.handlers.base import BaseHandler
+from django.test.client import ClientHandler
 from django.utils.module_loading import import_string
 
 COUNTS: Counter[str] = Counter()
@@ -67,6 +69,19 @@ def _break_chain(mutant: str) -> None:
         chain.fuse = lambda *arguments, **options: fuse(*arguments, **{**options, "innermost": False})
     elif mutant == "chain.without-views":
         chain._Loading.finish = without_views
+
+
+def go_async() -> None:
+    """Send the requests of the sync test client through the async chain, whoever has built it."""
+
+    def load_middleware(self: Any, is_async: bool = False) -> None:
+        BaseHandler.load_middleware(self, is_async=True)
+
+    def get_response(self: Any, request: Any) -> Any:
+        return async_to_sync(self.get_response_async)(request)
+
+    ClientHandler.load_middleware = load_middleware
+    ClientHandler.get_response = get_response
 
 
 def go_direct(mutant: str = "") -> None:
