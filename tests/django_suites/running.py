@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from tests.django_suites.source import tests_folder
+from tests.django_suites.source import unpacked_tests
 
 LAUNCH = Path(__file__).parent / "inside" / "launch.py"
 LIMIT = 1800.0
@@ -47,7 +47,7 @@ def run(variant: Variant, labels: Sequence[str], *, mutant: str = "") -> Run:
         SourceUnavailable: Django's tests are not here.
         RunBroken: It ended without a report, or ran into its time limit.
     """
-    folder = tests_folder()
+    folder = unpacked_tests()
     with tempfile.TemporaryDirectory() as beside:
         report = Path(beside) / "report.json"
         order = {"folder": str(folder), "report": str(report), "variant": variant, "mutant": mutant}
