@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from tests.django_suites import DIRECT, QUICK, SUITES, evidence, mutants
+from tests.django_suites import DIRECT, QUICK, SUITES, SYNC_ONLY, evidence, mutants
 from tests.django_suites.excluded import EXCLUDED
 from tests.django_suites.judging import judge
 from tests.django_suites.running import Run, RunBroken, Variant, part, run
@@ -63,9 +63,10 @@ def _compare(labels: Sequence[str], default: Sequence[str]) -> int:
     if direct := [label for label in chosen if label in DIRECT or labels]:
         counted.append(_run("direct", direct))
         holds.append(_tell(part(bare, direct), counted[-1]))
-    plainly, chain_async = _run("bare async", chosen), _run("chain async", chosen)
-    holds.append(_tell(plainly, chain_async))
-    counted.append(chain_async)
+    if both := [label for label in chosen if label not in SYNC_ONLY]:
+        plainly = _run("bare async", both)
+        counted.append(_run("chain async", both))
+        holds.append(_tell(plainly, counted[-1]))
     print("\n".join(evidence.lines(counted)))
     gaps = list(evidence.gaps(counted)) if chosen is SUITES else []
     for text in gaps:
@@ -100,6 +101,11 @@ def _tell(bare: Run, ours: Run) -> bool:
     print(
         f"                {found.same} the same, {len(found.differences)} different, {len(found.excluded)} excluded"
     )
+    if found.unfit:
+        example = bare.reasons[found.not_ours[0]]
+        raise RunBroken(
+            f"{len(found.not_ours)} tests fail with plain Django; {found.not_ours[0]}:\n{example}"
+        )
     for test in found.not_ours:
         print(f"                fails with plain Django here, too: {test}")
     for each in found.excluded:

@@ -48,9 +48,20 @@ def test_what_only_our_run_has_is_a_difference() -> None:
 
 
 def test_failure_of_plain_django_is_set_aside_by_name() -> None:
-    found = judge(run("bare", test_a="failed"), run("chain", test_a="failed"), (), django="5.2")
+    fine = {f"test_{number}": "passed" for number in range(100)}
+    found = judge(
+        run("bare", test_a="failed", **fine), run("chain", test_a="failed", **fine), (), django="5.2"
+    )
 
     assert (found.not_ours, found.holds) == (["handlers.tests.One.test_a"], True)
+
+
+def test_many_failures_of_plain_django_make_the_comparison_worthless() -> None:
+    """They would hide ours."""
+    found = judge(run("bare", test_a="failed"), run("chain", test_a="failed"), (), django="5.2")
+
+    assert found.unfit
+    assert not found.holds
 
 
 def test_excluded_test_may_differ() -> None:
