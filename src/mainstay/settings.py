@@ -68,4 +68,4 @@ def debug() -> bool:
 
 def installed_apps() -> list[str]:
     """The apps behind these settings; put them before your own, so that yours can override."""
-    return ["mainstay.db", *_task_apps()]
+    return ["mainstay.http", "mainstay.db", *_task_apps()]

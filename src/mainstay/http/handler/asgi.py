@@ -71,14 +71,15 @@ class FastASGIHandler(FastHandler, ASGIHandler):
 
     def create_request(self, scope: Any, body_file: Any) -> tuple[Any, Any]:
         """The request and None, or None and the response that refuses it."""
-        if self.request_class is ASGIRequest:
+        if self.request_class is ASGIRequest and "create_request" not in self._mainstay_wrapped:
             try:
                 request = make_request(scope, body_file)
             except UnicodeDecodeError:
                 request = None  # Django finds the same, logs it and answers
             if request is not None:
                 return request, None
-        return _create_in_django(self, scope, body_file)
+        create = ASGIHandler.create_request if self._mainstay_wrapped else _create_in_django
+        return create(self, scope, body_file)
 
     async def _mainstay_respond(self, request: Any, send: Any, sent: list[Any]) -> None:
         response = await self.run_get_response(request)

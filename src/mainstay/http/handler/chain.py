@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from inspect import CO_COROUTINE
 from typing import Any
 
@@ -36,9 +37,15 @@ class FastHandler(BaseHandler):
 
     _get_response: Any
     _middleware_chain: Any
+    _template_response_middleware: Any
+    _mainstay_view_steps: Any
+    _mainstay_call_view_in_thread: Any
     _mainstay_templates_in_sync: Any
+    _mainstay_exceptions_wait: Any
     mainstay_handling: tuple[Handling, ...] = ()
     """What was made of each entry of ``MIDDLEWARE``, in its order."""
+    _mainstay_wrapped: frozenset[str] = frozenset()
+    """Methods of Django's that a tool has wrapped, such as a tracer; they are not passed by."""
 
     def load_middleware(self, is_async: bool = False) -> None:
         """
@@ -49,20 +56,13 @@ class FastHandler(BaseHandler):
             RuntimeError: A middleware is capable of neither sync nor async.
             ImproperlyConfigured: A middleware factory returned None.
         """
-        loading = _Loading(self, is_async)
-        for path in reversed(settings.MIDDLEWARE):
-            loading.add(path)
-        self._view_middleware = loading.views
-        self._template_response_middleware = loading.templates
-        self._exception_middleware = loading.exceptions
-        self._mainstay_view_steps = loading.view_steps
-        self._mainstay_templates_in_sync = loading.templates_in_sync
-        self._mainstay_exceptions_wait = loading.exceptions_wait
-        self.mainstay_handling = tuple(reversed(loading.handling))
-        self._middleware_chain = loading.finish()
+        chosen = options.read()
+        fill(self, settings.MIDDLEWARE, is_async=is_async, native=chosen["native"], adapted=chosen["adapted"])
 
     async def get_response_async(self, request: Any) -> Any:
         """The response, logged when it is an error; only errors that may be mailed leave the loop."""
+        if "get_response_async" in self._mainstay_wrapped:
+            return await BaseHandler.get_response_async(self, request)
         set_urlconf(settings.ROOT_URLCONF)
         response = await self._middleware_chain(request)
         response._resource_closers.append(request.close)
@@ -98,7 +98,7 @@ class FastHandler(BaseHandler):
                     if response is None:
                         raise
             else:
-                in_thread = sync_to_async(self._mainstay_call_view, thread_sensitive=True)
+                in_thread = self._mainstay_call_view_in_thread
                 response, rendered = await in_thread(request, callback, view, args, kwargs)
         if type(response) is HttpResponse:
             return response  # neither missing nor a coroutine, and nothing to render
@@ -166,14 +166,37 @@ class FastHandler(BaseHandler):
         self.check_response(response, method, name=name)
 
 
+def fill(
+    handler: Any, paths: Sequence[str], *, is_async: bool, native: bool = True, adapted: Iterable[str] = ()
+) -> None:
+    """
+    Give a handler the chain and the lists of these middleware.
+
+    ``native`` switches all native forms on or off; those of ``adapted`` run as in Django.
+    """
+    loading = _Loading(handler, is_async, native, frozenset(adapted))
+    for path in reversed(paths):
+        loading.add(path)
+    handler._view_middleware = loading.views
+    handler._template_response_middleware = loading.templates
+    handler._exception_middleware = loading.exceptions
+    handler._mainstay_view_steps = loading.view_steps
+    handler._mainstay_templates_in_sync = loading.templates_in_sync
+    handler._mainstay_exceptions_wait = loading.exceptions_wait
+    if isinstance(handler, FastHandler):  # installed in Django's classes, ours is what tools wrap
+        handler._mainstay_wrapped = frozenset(_wrapped_by_tools(type(handler)))
+    handler._mainstay_call_view_in_thread = sync_to_async(handler._mainstay_call_view, thread_sensitive=True)
+    handler.mainstay_handling = tuple(reversed(loading.handling))
+    handler._middleware_chain = loading.finish()  # last: that it is there means that all is
+
+
 class _Loading:
     """One pass over ``MIDDLEWARE``, from the innermost to the outermost."""
 
-    def __init__(self, handler: Any, is_async: bool) -> None:
+    def __init__(self, handler: Any, is_async: bool, native: bool, adapted: frozenset[str]) -> None:
         self._handler = handler
         self._is_async = is_async
-        chosen = options.read()
-        self._native, self._adapted = chosen["native"], frozenset(chosen["adapted"])
+        self._native, self._adapted = native, adapted
         self._inner: Callable[[Any], Any] = handler._get_response_async if is_async else handler._get_response
         self._inner_is_async = is_async
         self._innermost = True
@@ -270,6 +293,16 @@ class _Loading:
             steps = list(reversed(self._steps))
             return fuse(steps, self._inner, is_async=self._inner_is_async, innermost=self._innermost)
         return convert_exception_to_response(self._inner) if self._innermost else self._inner
+
+
+def _wrapped_by_tools(handler: type) -> Iterator[str]:
+    """Methods that Django's own classes no longer have from Django."""
+    for owner in handler.__mro__:
+        if owner.__module__.startswith("django."):
+            for name, value in vars(owner).items():
+                home = getattr(value, "__globals__", None)
+                if home is not None and home is not vars(sys.modules[owner.__module__]):
+                    yield name
 
 
 def _is_async_view(view: Any) -> bool:

@@ -40,6 +40,7 @@ FORMS = {
 NOT_KNOWN = "not a middleware that Mainstay has a native form of"
 SUBCLASS = "extends {}, and may have changed what it does"
 PATCHED = "its method {} was replaced by another program"
+NEEDS_NO_THREAD = "runs as it is and without a thread, since it says that it never blocks"
 SWITCHED_OFF = 'switched off by MAINSTAY["http"]'
 NEVER_BLOCKS = "never_blocks"
 """
@@ -67,6 +68,8 @@ def candidate(middleware: Any) -> tuple[Build | None, str]:
     if name in FORMS and getattr(sys.modules.get(middleware.__module__), middleware.__qualname__, None):
         patched = _patched(middleware)
         return (None, PATCHED.format(patched)) if patched else (_build(FORMS[name]), "")
+    if never_blocks(middleware):
+        return None, NEEDS_NO_THREAD
     for parent in middleware.__mro__[1:]:
         if f"{parent.__module__}.{parent.__qualname__}" in FORMS:
             return None, SUBCLASS.format(parent.__qualname__)

@@ -8,7 +8,9 @@ anybody else listens, the signal is sent in Django's way.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
+from weakref import ReferenceType
 
 from django.core import signals
 from django.core.cache import caches, close_caches
@@ -18,7 +20,11 @@ from django.dispatch import Signal
 
 
 class Receivers:
-    """The receivers of one signal; looked at again only when somebody connects or disconnects."""
+    """
+    The receivers of one signal; looked at again only when somebody connects or disconnects.
+
+    The list itself is read, since tracers replace the method of `Signal` that gives the receivers.
+    """
 
     __slots__ = ("_expected", "_known", "_seen", "_sender", "signal")
 
@@ -34,10 +40,16 @@ class Receivers:
         signal = self.signal
         # A list of tuples that are the same objects compares in a fraction of a microsecond.
         if signal._dead_receivers or sender is not self._sender or signal.receivers != self._seen:
-            in_sync, in_async = signal._live_receivers(sender)
-            self._known = not in_async and frozenset(map(id, in_sync)) == self._expected
             self._seen, self._sender = list(signal.receivers), sender
+            self._known = self._expected == {*self._concerned(sender)}
         return self._known
+
+    def _concerned(self, sender: Any) -> Iterator[Any]:
+        """The id of each receiver for this sender; None for one that is async or gone."""
+        for (receiver, wanted), reference, *_, is_async in self.signal.receivers:
+            if wanted in (id(None), id(sender)):
+                is_gone = isinstance(reference, ReferenceType) and reference() is None
+                yield None if is_async or is_gone else receiver
 
 
 STARTED = Receivers(signals.request_started, reset_queries, close_old_connections)

@@ -24,7 +24,11 @@ async def until_gone(
     What ``listen`` raises besides is raised here, after the work has been cancelled. A
     cancellation from outside reaches the work and is raised again.
     """
-    watch = _Watch(work, listen)
+    try:
+        waits_for = work.send(None)
+    except StopIteration:
+        return
+    watch = _Watch(work, waits_for, listen())
     try:
         await watch
     except BaseException as error:
@@ -39,29 +43,23 @@ async def until_gone(
 
 
 class _Watch:
-    """The work, and from its first wait on the task that listens."""
+    """Work that has come to its first wait, and the task that listens from then on."""
 
-    __slots__ = ("_has_cancelled", "_listen", "_listener", "_over", "_task", "_work")
+    __slots__ = ("_has_cancelled", "_listener", "_over", "_task", "_waits_for", "_work")
 
     def __init__(
-        self, work: Coroutine[Any, Any, None], listen: Callable[[], Coroutine[Any, Any, None]]
+        self, work: Coroutine[Any, Any, None], waits_for: Any, listening: Coroutine[Any, Any, None]
     ) -> None:
         self._work = work
-        self._listen = listen
-        self._task: asyncio.Task[Any] | None = None
-        self._listener: asyncio.Task[None] | None = None
+        self._waits_for = waits_for
+        self._task = asyncio.current_task()
         self._has_cancelled = False
         self._over = False
+        self._listener = asyncio.get_running_loop().create_task(listening)
+        self._listener.add_done_callback(self._stop)
 
     def __await__(self) -> Generator[Any, Any, None]:
-        work = self._work
-        try:
-            waits_for = work.send(None)
-        except StopIteration:
-            return
-        self._task = asyncio.current_task()
-        self._listener = asyncio.get_running_loop().create_task(self._listen())
-        self._listener.add_done_callback(self._stop)
+        work, waits_for = self._work, self._waits_for
         while True:
             try:
                 sent = yield waits_for
@@ -80,8 +78,7 @@ class _Watch:
     async def end(self) -> BaseException | None:
         """Stop listening; what the listener raised, if it came to that."""
         self._over = True
-        if (listener := self._listener) is None:
-            return None
+        listener = self._listener
         if not listener.done():
             listener.cancel()
             await asyncio.wait([listener])

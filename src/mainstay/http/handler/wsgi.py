@@ -12,15 +12,13 @@ from django.urls import set_script_prefix
 from mainstay.http.handler.chain import FastHandler
 from mainstay.http.handler.receiving import STARTED, tidy_before
 
-_call_in_django = WSGIHandler.__call__
-
 
 class FastWSGIHandler(FastHandler, WSGIHandler):
     """Django's WSGI application on the fast chain."""
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         """Answer one request. A tool that has wrapped Django's own ``__call__`` is not passed by."""
-        if WSGIHandler.__call__ is not _call_in_django:
+        if "__call__" in self._mainstay_wrapped:
             return WSGIHandler.__call__(self, environ, start_response)
         return self._mainstay_call(environ, start_response)
 

@@ -10,12 +10,14 @@ from django.core.exceptions import MiddlewareNotUsed
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.base import BaseHandler
 from django.core.handlers.wsgi import WSGIHandler
+from django.dispatch import Signal
 from django.middleware.common import CommonMiddleware
 from django.middleware.security import SecurityMiddleware
-from django.test import Client, override_settings
+from django.test import Client, RequestFactory, override_settings
 
 from mainstay.base.errors import InvalidInput
 from mainstay.http.handler import FastASGIHandler, FastWSGIHandler, install, replace, uninstall
+from tests.unit.http.handler.test_asgi import Exchange, scope_of
 from tests.unit.http.handler.test_identity import DEFAULT, PROJECT, SETTINGS, STOCK
 
 HERE = "tests.unit.http.handler.test_chain"
@@ -51,6 +53,15 @@ def test_an_unknown_one_is_not() -> None:
     assert handling(f"{PROJECT}.Traced", f"{PROJECT}.TracedBoth") == {
         "Traced": (False, "not a middleware that Mainstay has a native form of"),
         "TracedBoth": (False, "not a middleware that Mainstay has a native form of"),
+    }
+
+
+def test_one_that_never_blocks_says_so() -> None:
+    assert handling("mainstay.http.middleware.EntranceMiddleware") == {
+        "EntranceMiddleware": (
+            False,
+            "runs as it is and without a thread, since it says that it never blocks",
+        )
     }
 
 
@@ -129,3 +140,30 @@ def test_only_exactly_djangos_handler_is_replaced() -> None:
     assert replace(own) is own
     assert replace(router) is router
     assert type(router.application_mapping["http"]) is FastASGIHandler
+
+
+async def test_what_a_tracer_has_wrapped_is_not_passed_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def wrap(owner: type, name: str) -> None:
+        method = getattr(owner, name)
+
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            seen.append(name)
+            return method(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, wrapper)
+
+    wrap(WSGIHandler, "__call__")
+    wrap(ASGIHandler, "__call__")
+    wrap(ASGIHandler, "create_request")
+    wrap(BaseHandler, "get_response")
+    wrap(BaseHandler, "get_response_async")
+    wrap(Signal, "_live_receivers")
+    with override_settings(**{**SETTINGS, "MIDDLEWARE": DEFAULT, "ROOT_URLCONF": PROJECT}):
+        make = RequestFactory()
+        FastWSGIHandler()(make.get("/sync/plain/").environ, lambda status, headers: None)
+        assert {"__call__", "get_response"} <= set(seen)
+        seen.clear()
+        await Exchange(scope_of("/async/plain/")).run(FastASGIHandler())
+        assert seen == ["__call__", "create_request", "get_response_async"]
