@@ -40,6 +40,8 @@ def gaps(runs: Iterable[Run]) -> Iterator[str]:
     mutants = {each.name for each in MUTANTS}
     if not counts["requests.sync"] or not counts["requests.async"]:
         yield "no request went through our chain"
+    if counts["requests.bare"]:
+        yield f"{counts['requests.bare']} requests went through a chain that Django built"
     for name, number in sorted(counts.items()):
         if name.split(".")[0] in ("requests", "adapted"):
             continue
