@@ -192,6 +192,9 @@ class _Stream:
 
 
 def _close(body: Iterable[bytes]) -> None:
+    if (shorter := getattr(body, "_mainstay_close", None)) is not None:  # a response of the fast handler
+        shorter(body)
+        return
     close = getattr(body, "close", None)
     if close is not None:
         close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import django
 import pytest
 from django.test import override_settings
 from hypothesis import HealthCheck, example, given, settings
@@ -25,11 +26,10 @@ STOCK = (
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    *(["django.middleware.csp.ContentSecurityPolicyMiddleware"] if django.VERSION >= (6,) else []),
 )
-DEFAULT = [name for name in STOCK if name.split(".")[-1] not in ("WhiteNoiseMiddleware", "GZipMiddleware")]
-DEFAULT = [
-    name for name in DEFAULT if "Locale" not in name and "Conditional" not in name and "Login" not in name
-]
+OPTIONAL = ("WhiteNoise", "GZip", "Locale", "ConditionalGet", "LoginRequired", "ContentSecurityPolicy")
+DEFAULT = [name for name in STOCK if name.rsplit(".", 1)[1].removesuffix("Middleware") not in OPTIONAL]
 FOREIGN = tuple(f"{PROJECT}.{name}" for name in ("Traced", "TracedAsync", "TracedBoth"))
 WHAT = (
     *("set", "read", "flush", "token", "rotate", "message", "messages", "post", "own-headers", "500"),
@@ -110,6 +110,7 @@ knobs = st.fixed_dictionaries(
         "SECURE_PROXY_SSL_HEADER": st.just(("HTTP_X_FORWARDED_PROTO", "https")),
         "SECURE_REFERRER_POLICY": st.sampled_from((None, "origin, no-referrer", ("a", "b"))),
         "X_FRAME_OPTIONS": st.just("sameorigin"),
+        "SECURE_CSP": st.just({"default-src": ["'self'"], "script-src": ["'nonce-x'"]}),
         "PREPEND_WWW": st.just(True),
         "APPEND_SLASH": st.just(False),
         "CSRF_COOKIE_NAME": st.just("csrftoken"),

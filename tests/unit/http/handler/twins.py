@@ -8,9 +8,11 @@ import io
 import logging
 import random
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -52,7 +54,7 @@ def converse(kind: str, fast: bool, asks: Sequence[Ask], *, heard: bool = True) 
     """
     seen = Seen()
     cache.clear()
-    with _observed(seen, heard), _drawn_from(7):
+    with _observed(seen, heard), _drawn_from(7), _bodies_closed():
         if kind == "wsgi":
             application: Any = FastWSGIHandler() if fast else WSGIHandler()
         else:
@@ -194,8 +196,28 @@ def _observed(seen: Seen, heard: bool) -> Iterator[None]:
 
 
 @contextmanager
+def _bodies_closed() -> Iterator[None]:
+    """Close what Django leaves open after an exception, so that no later test is told of it."""
+    made: list[Any] = []
+    kind = tempfile.SpooledTemporaryFile
+
+    def make(*args: Any, **kwargs: Any) -> Any:
+        made.append(kind(*args, **kwargs))
+        return made[-1]
+
+    with mock.patch("tempfile.SpooledTemporaryFile", make):
+        yield
+    for body in made:
+        body.close()
+
+
+@contextmanager
 def _drawn_from(seed: int) -> Iterator[None]:
     """Random strings of Django, the same for both sides as long as both draw equally often."""
     drawn = random.Random(seed)
-    with mock.patch("django.utils.crypto.secrets", SimpleNamespace(choice=drawn.choice)):
+    fake = SimpleNamespace(choice=drawn.choice, token_urlsafe=lambda size: f"nonce-{drawn.random()}")
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch("django.utils.crypto.secrets", fake))
+        if find_spec("django.utils.csp"):
+            stack.enter_context(mock.patch("django.utils.csp.secrets", fake))
         yield
