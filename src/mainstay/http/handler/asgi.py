@@ -13,7 +13,6 @@ from io import BytesIO
 from typing import Any
 
 from asgiref.sync import AsyncToSync, SyncToAsync, sync_to_async
-from django.conf import settings
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix
 from django.http.response import HttpResponseBase, ResponseHeaders
@@ -61,12 +60,10 @@ class FastASGIHandler(FastHandler, ASGIHandler):
                 await FINISHED.signal.asend(sender=self.__class__)
 
     async def read_body(self, receive: Any) -> Any:
-        """The whole body; a small one that comes in one message stays in memory, as Django's does."""
+        """The whole body, in the file that Django takes; for no body at all there needs to be none."""
         message = await receive()
-        if message["type"] == "http.request" and not message.get("more_body", False):
-            content = message.get("body", b"")
-            if len(content) <= settings.FILE_UPLOAD_MAX_MEMORY_SIZE:
-                return BytesIO(content)
+        if message["type"] == "http.request" and not message.get("body") and not message.get("more_body"):
+            return BytesIO()
         return await _read_in_django(self, _after(message, receive))
 
     def create_request(self, scope: Any, body_file: Any) -> tuple[Any, Any]:
