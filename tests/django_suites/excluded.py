@@ -24,13 +24,4 @@ class Excluded:
     django: tuple[str, ...] = ("5.2", "6.1")
 
 
-EXCLUDED: tuple[Excluded, ...] = (
-    Excluded(
-        "asgi.tests.ASGITest.test_read_body_thread",
-        "It watches the writes to the temporary file that Django puts every body into. Ours keeps a body that "
-        "comes in one message and fits into memory as the bytes it is, so there is no write to be seen; all other "
-        "bodies are read by Django's own method.",
-        variants=("chain", "chain async"),
-        django=("6.1",),
-    ),
-)
+EXCLUDED: tuple[Excluded, ...] = ()
