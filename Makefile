@@ -56,6 +56,10 @@ prove: .venv/ready ## Load boxoffice, break it on purpose, show what held; ARGS=
 mutants: .venv/ready ## Switch on one defect after the other: each must be found by its claim
 	$(BIN)/python -m tests.mutants $(ARGS)
 
+.PHONY: suites
+suites: .venv/ready ## Run Django's own tests on the fast handler and compare; ARGS="--quick" is short
+	@scripts/suites $(ARGS)
+
 .PHONY: docs
 docs: .venv/ready ## Build the documentation into site/
 	$(BIN)/python -m scripts.docs
