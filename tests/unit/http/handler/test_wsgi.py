@@ -10,6 +10,7 @@ from unittest import mock
 import pytest
 from django.core.signals import request_finished
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import FileResponse, HttpRequest, HttpResponse
 from django.test import RequestFactory, override_settings
 from django.urls import get_urlconf, path
@@ -48,7 +49,7 @@ def opened() -> Iterator[None]:
     """A database connection of this thread, gone afterwards: other tests must not find it."""
     connection.ensure_connection()
     yield
-    connection.close()
+    BaseDatabaseWrapper.close(connection)  # SQLite's own keeps a database in memory
 
 
 def test_the_entrance_closes_the_short_way_and_leaves_nothing_open(opened: None) -> None:
