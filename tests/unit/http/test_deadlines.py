@@ -283,6 +283,7 @@ async def test_a_decorated_view_is_stopped_on_asgi(django: None, where: str) -> 
     assert_late(await ask_asgi(where))
 
 
+@pytest.mark.django_db  # Django looks after connections at the begin of a request; another test may have left one
 @pytest.mark.parametrize("where", ["/sync/", "/sync-class/", "/async/", "/async-class/", "/drf/"])
 def test_a_decorated_view_is_stopped_on_wsgi(django: None, where: str) -> None:
     pytest.importorskip("rest_framework")
