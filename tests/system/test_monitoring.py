@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import urllib.parse
 import urllib.request
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from mainstay.ops.engines.grafana.boards import BOARDS, Panel
 from tests.system.running import Running, plain_project
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(240)]
@@ -29,8 +31,10 @@ def watched(
 ) -> Iterator[Running]:
     for program in ("prometheus", "alertmanager", "memcached"):
         require_program(program)
-    needs = 'needs = ["postgres", "valkey", "memcached", "nats"]'
-    running = plain_project(tmp_path_factory.mktemp("watched") / "watched", service=needs + ENGINES)
+    service = """needs = ["postgres", "valkey", "memcached", "nats"]
+processes.clock = { command = "sleep 100000" }
+"""
+    running = plain_project(tmp_path_factory.mktemp("watched") / "watched", service=service + ENGINES)
     settings = running.folder / "shop" / "settings.py"
     settings.write_text(settings.read_text() + "CACHES = mainstay.caches()\n")
     try:
@@ -76,6 +80,41 @@ def test_requests_and_processes_are_counted(watched: Running) -> None:
     result = until(watched, "mainstay_process_up == 1", lambda found: len(found) >= 8)
     names = {each["metric"]["process"] for each in result}
     assert {"postgres.1", "postgres.2", "valkey.1", "memcached.1", "nats.1", "edge.1"} <= names
+
+
+def shown() -> list[Any]:
+    """Every panel of every dashboard."""
+    panels = [(board, row, panel) for board in BOARDS for row in board.rows for panel in row.panels]
+    return [
+        pytest.param(panel, id=f"{board.uid}: {row.title}: {panel.title}") for board, row, panel in panels
+    ]
+
+
+@pytest.mark.parametrize("panel", shown())
+def test_every_panel_shows_something_of_a_loaded_system(watched: Running, panel: Panel) -> None:
+    """The edge is HAProxy, so of a panel with a line for each edge one is enough."""
+    for _ in range(5):
+        urllib.request.urlopen(watched.url + "/", timeout=10).close()
+    deadline = time.monotonic() + 60
+    queries = [query.expression.replace("WINDOW", "60s").replace("$service", ".*") for query in panel.queries]
+    while not any(ask(watched, "query", query=query)["result"] for query in queries):
+        assert time.monotonic() < deadline, queries
+        time.sleep(1)
+
+
+def test_what_every_rule_looks_at_is_there(watched: Running) -> None:
+    """An alert on a name that nobody exports never fires, and looks well."""
+    for _ in range(5):
+        urllib.request.urlopen(watched.url + "/", timeout=10).close()
+    rules = [rule for group in ask(watched, "rules")["groups"] for rule in group["rules"]]
+    names = {
+        name
+        for rule in rules
+        for name in re.findall(r"\b(?:mainstay|django|service)[_:][\w:]+", rule["query"])
+    }
+    assert len(names) > 10
+    for name in names:
+        until(watched, name, bool, limit=60.0)
 
 
 def test_what_is_scraped_follows_scale(watched: Running) -> None:

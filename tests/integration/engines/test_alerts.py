@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mainstay.ops.engines.prometheus import alerts
+from mainstay.ops.engines.prometheus import alerts, rules
 
 RESPONSES = "django_http_responses_total_by_status_view_method_total"
 
 Series = dict[str, str]
 
 
-def play(folder: Path, series: Series, alert: str, at: str, firing: list[dict[str, str]]) -> None:
+def play(
+    folder: Path, series: Series, alert: str, at: str, firing: list[dict[str, str]], *, every: str = "15s"
+) -> None:
     """``firing`` are the labels of every instance that should be firing at that time."""
+    (folder / "rules.yml").write_text(rules(15.0))
     (folder / "alerts.yml").write_text(alerts(15.0))
     firing_now = f'ALERTS{{alertname="{alert}", alertstate="firing"}}'
     case: dict[str, Any] = {
-        "rule_files": ["alerts.yml"],
-        "evaluation_interval": "15s",
+        "rule_files": ["rules.yml", "alerts.yml"],
+        "evaluation_interval": every,
         "tests": [
             {
-                "interval": "15s",
+                "interval": every,
                 "input_series": [{"series": name, "values": values} for name, values in series.items()],
                 "promql_expr_test": [
                     {
@@ -120,3 +124,142 @@ def test_durability_that_stays_degraded(
     tmp_path: Path, values: str, at: str, firing: list[dict[str, str]]
 ) -> None:
     play(tmp_path, {"mainstay_durability_degraded": values}, "DurabilityDegraded", at, firing)
+
+
+def engine(name: str) -> str:
+    return f'mainstay_process_up{{process="{name}",kind="{name.partition(".")[0]}",service=""}}'
+
+
+WORKER = {"process": "catalog.worker.1", "service": "catalog", "severity": "warning"}
+
+
+@pytest.mark.parametrize(
+    ("values", "at", "firing"),
+    [
+        ("1 1 0x20", "3m", [WORKER]),
+        ("1 1 0x20", "1m45s", []),  # it may be back any moment
+        ("1 1 0 0 0 1x20", "3m", []),
+    ],
+)
+def test_a_worker_that_stays_down(tmp_path: Path, values: str, at: str, firing: list[dict[str, str]]) -> None:
+    series = {process("catalog.worker.1", "worker"): values, process("catalog.web.1"): "0x20"}
+    play(tmp_path, series, "BackgroundDown", at, firing)
+
+
+@pytest.mark.parametrize(
+    ("values", "firing"),
+    [("1 0x20", [{"process": "valkey.1", "severity": "warning"}]), ("1 0 0 1x20", [])],
+)
+def test_an_engine_that_stays_down(tmp_path: Path, values: str, firing: list[dict[str, str]]) -> None:
+    play(tmp_path, {engine("valkey.1"): values}, "EngineDown", "2m30s", firing)
+
+
+@pytest.mark.parametrize(
+    ("values", "firing"),
+    [
+        ("0+1x20", [{"process": "catalog.web.1", "service": "catalog", "severity": "critical"}]),
+        ("0 1x20", []),  # one restart
+        ("7x20", []),  # long ago
+    ],
+)
+def test_a_process_that_is_started_again_and_again(
+    tmp_path: Path, values: str, firing: list[dict[str, str]]
+) -> None:
+    name = 'mainstay_process_restarts_total{process="catalog.web.1",kind="web",service="catalog"}'
+    play(tmp_path, {name: values}, "CrashLoop", "3m", firing)
+
+
+@pytest.mark.parametrize(
+    ("values", "firing"),
+    [("1 0x20", [{"process": "catalog.web.1", "severity": "warning"}]), ("1 0 0 1x20", [])],
+)
+def test_a_process_that_cannot_be_read(tmp_path: Path, values: str, firing: list[dict[str, str]]) -> None:
+    name = 'up{job="replica",instance="127.0.0.1:1",process="catalog.web.1"}'
+    play(tmp_path, {name: values}, "NotScraped", "4m", firing)
+
+
+FAST = {"service": "catalog", "severity": "critical"}
+
+
+@pytest.mark.parametrize(
+    ("alert", "share", "at", "severity"),
+    [
+        ("ErrorBudgetBurnsFast", 2.0, "2h", "critical"),
+        ("ErrorBudgetBurnsFast", 1.2, "2h", ""),
+        ("ErrorBudgetBurns", 1.0, "12h", "critical"),
+        ("ErrorBudgetBurns", 0.4, "12h", ""),
+        ("ErrorBudgetBurnsSlowly", 0.2, "96h", "warning"),
+        ("ErrorBudgetBurnsSlowly", 0.05, "96h", ""),
+    ],
+)
+def test_an_error_budget_that_is_spent_too_fast(
+    tmp_path: Path, alert: str, share: float, at: str, severity: str
+) -> None:
+    """``share`` in percent of ten thousand requests a minute; the objective is 99.9 %."""
+    failed = share * 100
+    series = {responses("200"): f"0+{10_000 - failed:g}x6000", responses("500"): f"0+{failed:g}x6000"}
+    firing = [{"service": "catalog", "severity": severity}] if severity else []
+    play(tmp_path, series, alert, at, firing, every="1m")
+
+
+def test_a_budget_that_was_spent_and_is_no_longer_wakes_nobody(tmp_path: Path) -> None:
+    """The long window still remembers; the short one says that it is over."""
+    series = {responses("200"): "0+9000x200", responses("500"): "0+500x60 30000x140"}
+    play(tmp_path, series, "ErrorBudgetBurnsFast", "55m", [FAST], every="1m")
+    play(tmp_path, series, "ErrorBudgetBurnsFast", "1h10m", [], every="1m")
+
+
+def test_few_failures_of_a_quiet_night_are_no_burning_budget(tmp_path: Path) -> None:
+    series = {responses("200"): "0+1x200", responses("500"): "0x50 3x150"}
+    play(tmp_path, series, "ErrorBudgetBurnsFast", "52m", [], every="1m")
+
+
+@pytest.mark.parametrize(
+    ("values", "firing"),
+    [("100000000x20", [{"severity": "warning"}]), ("1000000x20", []), ("0 0 1e8 0x20", [])],
+)
+def test_a_standby_that_lags(tmp_path: Path, values: str, firing: list[dict[str, str]]) -> None:
+    name = 'mainstay_postgres_flush_lag_bytes{node="postgres.1",standby="postgres.2"}'
+    play(tmp_path, {name: values}, "StandbyLags", "3m", firing)
+
+
+@pytest.mark.parametrize(("used", "firing"), [("90x20", [{"severity": "warning"}]), ("80x20", [])])
+def test_connections_that_run_out(tmp_path: Path, used: str, firing: list[dict[str, str]]) -> None:
+    series = {
+        'mainstay_postgres_connections{node="postgres.1",state="idle"}': used,
+        'mainstay_postgres_max_connections{node="postgres.1"}': "100x20",
+    }
+    play(tmp_path, series, "ConnectionsNearlyAll", "3m", firing)
+
+
+@pytest.mark.parametrize(
+    ("values", "firing"),
+    [
+        ("3x20", [{"process": "catalog.web.1", "service": "catalog", "severity": "warning"}]),
+        ("3 0 3 0 3 0 3 0 3 0 3 0 3", []),  # busy, not stuck
+    ],
+)
+def test_a_pool_that_is_exhausted(tmp_path: Path, values: str, firing: list[dict[str, str]]) -> None:
+    name = 'mainstay_db_pool_waiting{alias="default",process="catalog.web.1",service="catalog"}'
+    play(tmp_path, {name: values}, "PoolExhausted", "2m30s", firing)
+
+
+@pytest.mark.parametrize(("free", "firing"), [("9x40", [{"severity": "critical"}]), ("11x40", [])])
+def test_a_disk_that_is_nearly_full(tmp_path: Path, free: str, firing: list[dict[str, str]]) -> None:
+    series = {
+        'mainstay_disk_free_bytes{job="supervisor",instance="a"}': free,
+        'mainstay_disk_size_bytes{job="supervisor",instance="a"}': "100x40",
+    }
+    play(tmp_path, series, "DiskNearlyFull", "7m", firing)
+
+
+@pytest.mark.parametrize(("values", "firing"), [("0+300x60", [{"severity": "warning"}]), ("0+30x60", [])])
+def test_a_cache_that_is_too_small(tmp_path: Path, values: str, firing: list[dict[str, str]]) -> None:
+    play(
+        tmp_path, {'mainstay_cache_evictions_total{node="valkey.1"}': values}, "CacheTooSmall", "13m", firing
+    )
+
+
+def test_every_alert_has_a_test() -> None:
+    named = set(re.findall(r"alert: (\w+)", alerts(15.0)))
+    assert named == {word for word in named if f'"{word}"' in Path(__file__).read_text()}

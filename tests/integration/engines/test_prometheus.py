@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -83,9 +84,11 @@ async def test_scrapes_a_target_that_came_after_its_start(
 async def test_loads_its_rules(runner: Runner, engine: prometheus.Prometheus) -> None:
     await engine.prepare()
     await runner.start(engine)
-    (group,) = (await query(engine, "rules"))["groups"]
-    assert {rule["name"] for rule in group["rules"]} == {"ReplicaDown", "ServiceErrors", "DurabilityDegraded"}
-    assert {rule["health"] for rule in group["rules"]} <= {"ok", "unknown"}
+    groups = (await query(engine, "rules"))["groups"]
+    loaded = [rule for group in groups for rule in group["rules"]]
+    written = prometheus.rules(5.0) + prometheus.alerts(5.0)
+    assert sorted(rule["name"] for rule in loaded) == sorted(re.findall(r"(?:alert|record): (\S+)", written))
+    assert {rule["health"] for rule in loaded} <= {"ok", "unknown"}
 
 
 async def test_cannot_be_stopped_over_http(runner: Runner, engine: prometheus.Prometheus) -> None:

@@ -80,7 +80,11 @@ class Prometheus:
             own=json.dumps(str(self.node.address)),
             alertmanager=json.dumps(str(self.alertmanager)) if self.alertmanager else "",
         )
-        own = (File("prometheus.yml", scraping), File("alerts.yml", alerts(interval)))
+        own = (
+            File("prometheus.yml", scraping),
+            File("rules.yml", rules(interval)),
+            File("alerts.yml", alerts(interval)),
+        )
         return (*own, *grafana.files(self.url, window(interval)))
 
     def write_targets(self, targets: Iterable[Target]) -> None:
@@ -128,9 +132,54 @@ class Prometheus:
         return await probe_http(self.node.address, "/-/ready")
 
 
+OBJECTIVE = 0.999
+"""Share of a service's requests that must not end in a server error, over 30 days."""
+
+LEAST_FAILED = 10
+"""Failed requests in the long window without which a burning budget is only a quiet night."""
+
+
+@dataclass(frozen=True, slots=True)
+class Burn:
+    """A pace at which an error budget is spent, and the two windows over which it is seen."""
+
+    name: str
+    times: float
+    long: str
+    short: str
+    severity: str
+    gone: str
+    """In what time a whole budget is gone at this pace."""
+
+    @property
+    def limit(self) -> str:
+        return f"{self.times * (1 - OBJECTIVE):.6g}"
+
+
+BURNS = (
+    Burn("ErrorBudgetBurnsFast", 14.4, "1h", "5m", "critical", "2 days"),
+    Burn("ErrorBudgetBurns", 6, "6h", "30m", "critical", "5 days"),
+    Burn("ErrorBudgetBurnsSlowly", 1, "3d", "6h", "warning", "30 days"),
+)
+"""The Site Reliability Workbook (Google), chapter 5, table 5-8."""
+
+WINDOWS = ("5m", "30m", "1h", "6h", "3d")
+
+
+def rules(scrape_interval: float) -> str:
+    """What is computed once for all who ask: rates, the tail of latency, shares of failed requests."""
+    return render("prometheus/rules.yml.j2", window=window(scrape_interval), windows=WINDOWS)
+
+
 def alerts(scrape_interval: float) -> str:
-    """The three alert rules: a replica down, errors of a service, durability degraded."""
-    return render("prometheus/alerts.yml.j2", window=window(scrape_interval))
+    """When somebody is told: processes, errors of a service, its error budget, database, machine."""
+    return render(
+        "prometheus/alerts.yml.j2",
+        window=window(scrape_interval),
+        burns=BURNS,
+        budget=f"{1 - OBJECTIVE:.1%}",
+        least=LEAST_FAILED,
+    )
 
 
 def window(scrape_interval: float) -> str:

@@ -1,8 +1,8 @@
 """
 The supervisor's own metrics in Prometheus' text format, on loopback.
 
-Four families: whether each process is ready, how often it was restarted, its memory,
-and whether acknowledged writes have less protection than the file asks for. Beside them
+Five families: whether each process is ready, how often it was restarted, its memory,
+whether acknowledged writes have less protection than the file asks for, and the disk. Beside them
 stand the figures of the engines that have no page of their own.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from typing import TYPE_CHECKING
 
 from mainstay.ops.engines.engine import Address
@@ -71,8 +72,25 @@ def text(system: System) -> str:
         "# HELP mainstay_durability_degraded Whether writes lack, or wait for, their standby.",
         "# TYPE mainstay_durability_degraded gauge",
         f"mainstay_durability_degraded {degraded}",
+        *disk(system),
     ]
     return "\n".join(lines) + "\n"
+
+
+def disk(system: System) -> list[str]:
+    """Of the file system under the state folder, as far as this user may fill it."""
+    try:
+        told = os.statvfs(system.state.path)
+    except OSError:
+        return []
+    return [
+        "# HELP mainstay_disk_free_bytes What is left for this user on the disk under the system's data.",
+        "# TYPE mainstay_disk_free_bytes gauge",
+        f"mainstay_disk_free_bytes {told.f_bavail * told.f_frsize}",
+        "# HELP mainstay_disk_size_bytes The size of that disk.",
+        "# TYPE mainstay_disk_size_bytes gauge",
+        f"mainstay_disk_size_bytes {told.f_blocks * told.f_frsize}",
+    ]
 
 
 def labels(process: Supervised) -> str:

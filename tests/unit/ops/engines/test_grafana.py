@@ -6,16 +6,28 @@ import promql_parser
 import pytest
 
 from mainstay.http import metrics as replica
-from mainstay.ops.engines import figures, grafana
-from mainstay.ops.engines.grafana import Panel
+from mainstay.ops.engines import figures
+from mainstay.ops.engines.grafana import provisioning as grafana
+from mainstay.ops.engines.grafana.boards import BOARDS, Board
+from mainstay.ops.engines.prometheus import rules
 
-PANELS = [panel for row in grafana.ROWS for panel in row.panels]
-QUERIES = [query.expression.replace("WINDOW", "1m") for panel in PANELS for query in panel.queries]
+QUERIES = list(
+    dict.fromkeys(
+        query.expression.replace("WINDOW", "1m")
+        for board in BOARDS
+        for row in board.rows
+        for panel in row.panels
+        for query in panel.queries
+    )
+)
+RECORDED = set(re.findall(r"record: (\S+)", rules(5.0)))
 BY_SUPERVISOR = {
     "mainstay_process_up",
     "mainstay_process_restarts_total",
     "mainstay_process_memory_bytes",
     "mainstay_durability_degraded",
+    "mainstay_disk_free_bytes",
+    "mainstay_disk_size_bytes",
 }
 BY_EDGE = {
     "haproxy_frontend_http_responses_total",
@@ -41,14 +53,15 @@ def test_every_query_asks_for_something_that_is_exported(query: str) -> None:
         for family in replica.METRICS.registry.collect()
     }
     known = served | named | BY_SUPERVISOR | BY_EDGE | set(figures.HELP)
-    asked = set(re.findall(r"\b(?:django|mainstay|haproxy)_\w+", query))
+    asked = set(re.findall(r"\b(?:django|mainstay|haproxy)_\w+|\bservice:[\w:]+", query))
     assert asked
-    assert asked <= known
+    assert asked <= known | RECORDED
 
 
-def test_panels_fill_their_rows_without_overlapping() -> None:
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
+def test_panels_fill_their_rows_without_overlapping(board: Board) -> None:
     taken: set[tuple[int, int]] = set()
-    for panel in grafana.dashboard("1m")["panels"]:
+    for panel in grafana.dashboard(board, "1m")["panels"]:
         box = panel["gridPos"]
         cells = {(box["x"] + x, box["y"] + y) for x in range(box["w"]) for y in range(box["h"])}
         assert not cells & taken
@@ -56,16 +69,18 @@ def test_panels_fill_their_rows_without_overlapping() -> None:
         taken |= cells
 
 
-def test_numbers_are_given_once() -> None:
-    numbers = [panel["id"] for panel in grafana.dashboard("1m")["panels"]]
-    assert len(numbers) == len(set(numbers)) == len(PANELS) + len(grafana.ROWS)
+@pytest.mark.parametrize("board", BOARDS, ids=lambda board: board.uid)
+def test_numbers_are_given_once(board: Board) -> None:
+    numbers = [panel["id"] for panel in grafana.dashboard(board, "1m")["panels"]]
+    assert len(numbers) == len(set(numbers)) == len(board.rows) + sum(len(row.panels) for row in board.rows)
 
 
-def test_no_window_is_left_open() -> None:
-    assert "WINDOW" not in grafana.files("http://127.0.0.1:9090", "1m")[0].text
-
-
-def test_latency_is_shown_at_its_median_and_its_tail() -> None:
-    (latency,) = [panel for panel in PANELS if panel.title == "Latency"]
-    assert isinstance(latency, Panel)
-    assert [query.legend for query in latency.queries] == ["{{service}} p50", "{{service}} p99"]
+def test_each_dashboard_is_a_file_of_its_own_and_no_window_is_left_open() -> None:
+    written = grafana.files("http://127.0.0.1:9090", "1m")
+    names = {
+        file.name
+        for file in written
+        if "/dashboards/mainstay" in file.name and "provisioning" not in file.name
+    }
+    assert names == {f"grafana/dashboards/{board.uid}.json" for board in BOARDS}
+    assert not any("WINDOW" in file.text for file in written)

@@ -9,6 +9,7 @@ import pytest
 
 from mainstay.ops.engines.engine import Address
 from mainstay.ops.supervise import status as module
+from mainstay.ops.supervise import metrics
 from mainstay.ops.supervise.metrics import text
 from mainstay.ops.supervise.status import snapshot
 from mainstay.ops.supervise.supervised import State
@@ -33,6 +34,7 @@ def system(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(module.proc, "family_memory", lambda pid: pid * 1_000_000)
     return SimpleNamespace(
         topology=SimpleNamespace(name="shop"),
+        state=SimpleNamespace(path="/"),
         url="http://127.0.0.1:8000",
         phase="running",
         ready=False,
@@ -91,7 +93,15 @@ def test_the_states_are_those_that_are_documented() -> None:
     assert {str(state) for state in State} == {"starting", "ready", "draining", "stopped", "crash-loop"}
 
 
-def test_the_metrics_tell_the_same(system: Any) -> None:
+def test_the_metrics_tell_the_same(system: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    small = {"/": SimpleNamespace(f_bavail=1, f_blocks=10, f_frsize=4096)}
+
+    def statvfs(path: str) -> SimpleNamespace:
+        if path not in small:
+            raise FileNotFoundError(path)
+        return small[path]
+
+    monkeypatch.setattr(metrics.os, "statvfs", statvfs)
     lines = [line for line in text(system).splitlines() if not line.startswith("#")]
     assert lines == [
         'mainstay_process_up{process="postgres.1",kind="postgres",service=""} 1',
@@ -101,6 +111,10 @@ def test_the_metrics_tell_the_same(system: Any) -> None:
         'mainstay_process_memory_bytes{process="postgres.1",kind="postgres",service=""} 42000000',
         'mainstay_process_memory_bytes{process="catalog.web.1",kind="web",service="catalog"} 0',
         "mainstay_durability_degraded 1",
+        "mainstay_disk_free_bytes 4096",
+        "mainstay_disk_size_bytes 40960",
     ]
     system.durability = "synchronous"
-    assert text(system).endswith("mainstay_durability_degraded 0\n")
+    assert "\nmainstay_durability_degraded 0\n" in text(system)
+    system.state.path = "/nowhere/at/all"
+    assert "mainstay_disk" not in text(system)
