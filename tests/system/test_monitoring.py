@@ -25,6 +25,20 @@ scrape_interval = 1
 """
 
 
+PAGE = """
+from django.db import connection
+from django.http import HttpResponse
+from django.urls import path
+
+def page(request):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return HttpResponse("well")
+
+urlpatterns = [path("", page)]
+"""
+
+
 @pytest.fixture(scope="module")
 def watched(
     tmp_path_factory: pytest.TempPathFactory, require_program: Callable[[str], Path]
@@ -37,6 +51,7 @@ processes.clock = { command = "sleep 100000" }
     running = plain_project(tmp_path_factory.mktemp("watched") / "watched", service=service + ENGINES)
     settings = running.folder / "shop" / "settings.py"
     settings.write_text(settings.read_text() + "CACHES = mainstay.caches()\n")
+    (running.folder / "shop" / "urls.py").write_text(PAGE)
     try:
         running.up()
         yield running
@@ -93,13 +108,12 @@ def shown() -> list[Any]:
 @pytest.mark.parametrize("panel", shown())
 def test_every_panel_shows_something_of_a_loaded_system(watched: Running, panel: Panel) -> None:
     """The edge is HAProxy, so of a panel with a line for each edge one is enough."""
-    for _ in range(5):
-        urllib.request.urlopen(watched.url + "/", timeout=10).close()
     deadline = time.monotonic() + 60
     queries = [query.expression.replace("WINDOW", "60s").replace("$service", ".*") for query in panel.queries]
     while not any(ask(watched, "query", query=query)["result"] for query in queries):
         assert time.monotonic() < deadline, queries
-        time.sleep(1)
+        urllib.request.urlopen(watched.url + "/", timeout=10).close()
+        time.sleep(0.5)
 
 
 def test_what_every_rule_looks_at_is_there(watched: Running) -> None:
@@ -114,6 +128,7 @@ def test_what_every_rule_looks_at_is_there(watched: Running) -> None:
     }
     assert len(names) > 10
     for name in names:
+        urllib.request.urlopen(watched.url + "/", timeout=10).close()
         until(watched, name, bool, limit=60.0)
 
 

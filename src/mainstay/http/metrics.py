@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
+from mainstay.health.dependencies import WATCH
 from mainstay.health.lifecycle import PROCESS, Lifecycle
 from mainstay.health.pools import find_pools
 from mainstay.http.admission import current
@@ -124,6 +125,7 @@ class Metrics:
             for alias, pool in find_pools().items():
                 gauge.add_metric((alias,), pool.get_stats().get(statistic, 0))
             yield gauge
+        yield _dependencies()
         yield from _limits()
         yield from families(self._figures.read())
 
@@ -231,6 +233,19 @@ def families(figures: Iterator[Figure]) -> Iterator[Any]:
             family = found[figure.name] = kind(figure.name, figure.help, labels=names)
         family.add_metric(tuple(value for _, value in figure.labels), figure.value)
     yield from found.values()
+
+
+def _dependencies() -> Any:
+    """Each thing this process depends on, as it was when last asked; nothing of one that was not asked yet."""
+    up = GaugeMetricFamily(
+        "mainstay_dependency_up",
+        "Whether a dependency answered when last asked.",
+        labels=("dependency", "role"),
+    )
+    for name, seen in WATCH.observe().items():
+        if seen.ok is not None:
+            up.add_metric((name, str(seen.role)), float(seen.ok))
+    return up
 
 
 def _limits() -> Iterator[Any]:

@@ -178,6 +178,23 @@ def test_a_process_that_cannot_be_read(tmp_path: Path, values: str, firing: list
     play(tmp_path, {name: values}, "NotScraped", "4m", firing)
 
 
+@pytest.mark.parametrize(
+    ("role", "one", "other", "firing"),
+    [
+        ("vital", "0x20", "0x20", [{"service": "catalog", "severity": "warning"}]),
+        ("vital", "0x20", "1x20", []),  # the other replica reaches it
+        ("optional", "0x20", "0x20", []),
+        ("vital", "1 0 1x20", "1 0 1x20", []),
+    ],
+)
+def test_a_dependency_that_no_replica_reaches(
+    tmp_path: Path, role: str, one: str, other: str, firing: list[dict[str, str]]
+) -> None:
+    name = f'mainstay_dependency_up{{dependency="database:default",role="{role}",service="catalog",process='
+    series = {f'{name}"catalog.web.1"}}': one, f'{name}"catalog.web.2"}}': other}
+    play(tmp_path, series, "DependencyDown", "3m", firing)
+
+
 FAST = {"service": "catalog", "severity": "critical"}
 
 

@@ -109,10 +109,12 @@ class Assembly:
         if self.edge.node.monitor is not None:
             targets.append(Target("edge", str(self.edge.node.monitor), {}))
         for process in processes:
-            if isinstance(process.unit, WebReplica | BackgroundProcess) and process.unit.address.port:
-                job = "replica" if isinstance(process.unit, WebReplica) else "background"
-                labels = {"service": process.unit.service, "process": process.unit.name}
-                targets.append(Target(job, str(process.unit.address), labels))
+            unit = process.unit
+            labels = {"service": unit.service, "process": unit.name}
+            if isinstance(unit, WebReplica) and unit.address.port:
+                targets.append(Target("replica", str(unit.address), labels))
+            elif isinstance(unit, BackgroundProcess) and unit.answers:
+                targets.append(Target("background", str(unit.address), labels))
         for engine in self.monitoring:
             if isinstance(engine, Prometheus):
                 engine.write_targets(targets)

@@ -97,6 +97,8 @@ class Fleets:
         )
         process.kill_when_frozen = kind.name == "web" and not self._assembly.edge.breaks_hanging
         process.is_spare = lambda: self._others_answer(process)
+        if isinstance(process.unit, BackgroundProcess):
+            process.unit.heard = lambda: self._changed(process)
         return process
 
     def _unit(self, name: str, service: Service, kind: Kind, generation: int) -> Unit:

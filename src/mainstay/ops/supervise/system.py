@@ -41,7 +41,7 @@ from mainstay.ops.supervise.state import StateFolder
 from mainstay.ops.supervise.supervised import Patience, State, Supervised, Unit
 from mainstay.ops.supervise.together import together
 from mainstay.ops.supervise.twin import Twin
-from mainstay.ops.supervise.units import EngineUnit, WebReplica
+from mainstay.ops.supervise.units import BackgroundProcess, EngineUnit, WebReplica
 from mainstay.ops.supervise.verbs import verbs
 from mainstay.ops.topology import load
 from mainstay.ops.topology.values import Service, Topology
@@ -257,6 +257,8 @@ class System:
             self._background.start(self._rotation.repeat())
         if isinstance(process.unit, WebReplica) and self._rotation is not None and self.phase == "running":
             self._background.start(self._tell_edge(process, process.unit))
+        if isinstance(process.unit, BackgroundProcess) and self.phase == "running":
+            self._describe_targets()
 
     async def _tell_edge(self, process: Supervised, replica: WebReplica) -> None:
         rotation = self._rotation

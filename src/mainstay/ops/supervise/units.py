@@ -120,8 +120,10 @@ class BackgroundProcess:
     take_port: Callable[[], Address]
     address: Address = field(default_factory=lambda: Address("127.0.0.1", 0))
     _started: float = 0.0
-    _answers: bool = False
-    """Whether this process has ever answered: then silence means something."""
+    heard: Callable[[], None] = lambda: None
+    """Called when a process answers for the first time."""
+    answers: bool = field(default=False, init=False)
+    """Whether this process has ever answered: then silence means something, and there are figures to be had."""
 
     @property
     def service(self) -> str:
@@ -133,7 +135,7 @@ class BackgroundProcess:
 
     async def prepare(self) -> None:
         self.address = self.take_port()
-        self._started, self._answers = time.monotonic(), False
+        self._started, self.answers = time.monotonic(), False
 
     def launch(self) -> Launch:
         return Launch(
@@ -150,11 +152,13 @@ class BackgroundProcess:
             answer = await asyncio.wait_for(ask_ready(self.address), PROBE_TIMEOUT)
         except (OSError, TimeoutError, ValueError) as error:
             return self._unanswered(error)
-        self._answers = True
+        if not self.answers:
+            self.answers = True
+            self.heard()
         return answer
 
     def _unanswered(self, error: Exception) -> Probe:
-        if self._answers:
+        if self.answers:
             return Probe(False, f"no answer on {self.address}: {type(error).__name__}", answered=False)
         settled = time.monotonic() - self._started > SETTLED
         return Probe(settled, "" if settled else "just started")

@@ -46,11 +46,12 @@ def test_every_query_is_promql(query: str) -> None:
 @pytest.mark.parametrize("query", QUERIES)
 def test_every_query_asks_for_something_that_is_exported(query: str) -> None:
     assert replica.METRICS is not None
-    served = {sample.name for family in replica.METRICS.registry.collect() for sample in family.samples}
+    families = [*replica.METRICS.registry.collect(), *replica.METRICS.compatible.collect()]
+    served = {sample.name for family in families for sample in family.samples}
     named = {
         family.name
         + ("_total" if family.type == "counter" else "_bucket" if family.type == "histogram" else "")
-        for family in replica.METRICS.registry.collect()
+        for family in families
     }
     known = served | named | BY_SUPERVISOR | BY_EDGE | set(figures.HELP)
     asked = set(re.findall(r"\b(?:django|mainstay|haproxy)_\w+|\bservice:[\w:]+", query))

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from mainstay.ops.engines.engine import Address
-from mainstay.ops.supervise import status as module
 from mainstay.ops.supervise import metrics
+from mainstay.ops.supervise import status as module
 from mainstay.ops.supervise.metrics import text
 from mainstay.ops.supervise.status import snapshot
 from mainstay.ops.supervise.supervised import State

@@ -164,8 +164,40 @@ SERVICES = Board(
             ),
         ),
         Row(
+            "Admission",
+            (
+                panel(
+                    "Limit and use",
+                    "short",
+                    (f"mainstay_admission_limit{{{SERVICE}}}", "{{process}} limit"),
+                    (f"mainstay_admission_in_flight{{{SERVICE}}}", "{{process}} in flight"),
+                ),
+                panel(
+                    "Refused",
+                    "reqps",
+                    (
+                        f"sum by (service, criticality) (rate(mainstay_admission_refused_total{{{SERVICE}}}[WINDOW]))",
+                        "{{service}} {{criticality}}",
+                    ),
+                ),
+                panel(
+                    "Too late",
+                    "reqps",
+                    (
+                        f"sum by (service) (rate(mainstay_deadlines_exceeded_total{{{SERVICE}}}[WINDOW]))",
+                        "{{service}}",
+                    ),
+                ),
+            ),
+        ),
+        Row(
             "What requests wait for",
             (
+                panel(
+                    "Dependencies",
+                    "short",
+                    (f"mainstay_dependency_up{{{SERVICE}}}", "{{process}} {{dependency}}"),
+                ),
                 panel(
                     "Waiting for a database connection",
                     "short",
