@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from mainstay.ops.engines.oneshot import as_unprivileged
+from tests.integration.inside.bugsink import ENVIRONMENT, Bugsink
 from tests.integration.inside.database import Database, find_bin
 from tests.integration.inside.replica import Replica
 
@@ -108,3 +109,17 @@ def postgres(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], i
     yield database
     server.send_signal(signal.SIGINT)
     server.wait(20)
+
+
+@pytest.fixture(scope="session")
+def bugsink(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Iterator[Bugsink]:
+    """A Sentry-compatible server that stores what it is told."""
+    if not (ENVIRONMENT / "ready").exists():
+        message = "Bugsink is not installed; type: make .venv-bugsink/ready"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    folder: Path = tmp_path_factory.mktemp("bugsink")
+    running = Bugsink(folder, free_port())
+    yield running
+    running.end()

@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
-from tests.integration.inside.bugsink import ENVIRONMENT, Bugsink
+from tests.integration.inside.bugsink import Bugsink
 from tests.integration.inside.replica import Replica
 
 pytestmark = pytest.mark.timeout(180)
 
 SESSION = "https://app.logrocket.com/acme/shop/s/5-abc/0"
-
-
-@pytest.fixture(scope="module")
-def bugsink(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]) -> Iterator[Bugsink]:
-    if not (ENVIRONMENT / "ready").exists():
-        message = "Bugsink is not installed; type: make .venv-bugsink/ready"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    folder: Path = tmp_path_factory.mktemp("bugsink")
-    running = Bugsink(folder, free_port())
-    yield running
-    running.end()
 
 
 @pytest.mark.parametrize("interface", ["asgi", "wsgi"])
