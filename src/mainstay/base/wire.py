@@ -61,6 +61,9 @@ POOL_MAX = "MAINSTAY_POOL_MAX"
 THREADS = "MAINSTAY_THREADS"
 """Requests a WSGI process works on at once."""
 
+REPLICAS = "MAINSTAY_REPLICAS"
+"""Web processes of this service, as the file has it; what they share is divided by this."""
+
 REQUESTS_MAX = "MAINSTAY_REQUESTS_MAX"
 """Requests that may wait for their answer in one process at once; more are refused with 503."""
 

@@ -35,7 +35,7 @@ class Options:
     """
 
     replicas: int = 1
-    """Processes that share a budget: for ``local``, and for what each may hold."""
+    """Processes that share a budget: for ``local``, and for what each may hold. A running system says it itself."""
 
     timeout: float = 0.05
     """Seconds that one question to Valkey may take."""
@@ -70,6 +70,7 @@ def read() -> Options:
     given: dict[str, Any] = dict(found)
     given["url"] = given.get("url") or environment.text(wire.CACHE_URL)
     given["prefix"] = given.get("prefix") or environment.text(wire.SERVICE, "mainstay")
+    given.setdefault("replicas", environment.whole(wire.REPLICAS, 1))
     return Options(**given)
 
 

@@ -104,6 +104,7 @@ def for_process(
         wire.STATIC_ROOT: str(around.static[service.name]),
         wire.POOL_MAX: str(service.pool),
         wire.THREADS: str(service.threads),
+        wire.REPLICAS: str(service.kind("web").replicas),
         wire.STATEMENT_TIMEOUT: f"{topology.timeouts.statement:g}",
         wire.LOCK_TIMEOUT: f"{topology.timeouts.lock:g}",
         wire.DRAIN_TIMEOUT: f"{topology.timeouts.drain:g}",

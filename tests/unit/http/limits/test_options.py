@@ -44,3 +44,11 @@ def test_a_password_in_a_wrong_url_is_not_shown() -> None:
     with given(url=b"redis://:secret@cache"), pytest.raises(InvalidInput) as caught:
         read()
     assert "secret" not in str(caught.value)
+
+
+def test_a_running_system_says_how_many_share_a_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MAINSTAY_REPLICAS", "3")
+    with given():
+        assert read().replicas == 3
+    with given(replicas=5):
+        assert read().replicas == 5
