@@ -144,7 +144,7 @@ def last_resort(request: HttpRequest, error: Exception) -> HttpResponse:
 def _mark_failed(sender: Any, request: HttpRequest | None = None, **kwargs: Any) -> None:
     """Sent while the error is being handled, which is the only place where middleware's own errors show."""
     error = sys.exc_info()[1]
-    if request is not None and error is not None:
+    if isinstance(request, HttpRequest) and error is not None:
         setattr(request, MARK, unavailable.problem(error) or Problem(500))
 
 

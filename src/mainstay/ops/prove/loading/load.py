@@ -121,6 +121,7 @@ class Generator:
         self._load = load
         self._pace = Pace.of(load, 0.0)
         self._began = self._stopped = self._ended = 0.0
+        self._is_cut = False
         self._cpu_began = self._cpu_used = 0.0
         self._late: list[float] = []
         self._stalls: list[float] = []
@@ -334,7 +335,7 @@ class Generator:
         if not task.cancelled() and (error := task.exception()) is not None:
             lane.raises("step", error)
         waiting = [each for each in self._lanes if each.waiting and self._has_room(each)]
-        if waiting and not self._ended:
+        if waiting and not (self._ended or self._is_cut):
             first = min(waiting, key=lambda each: each.waiting[0].due)
             self._begin(first, first.waiting.popleft(), held=True)
 
@@ -367,7 +368,8 @@ class Generator:
             self._stalls.append(time.monotonic() - began - BEAT)
 
     async def _cut_all(self) -> None:
-        """A step that does not let itself be cut is left behind."""
+        """A step that does not let itself be cut is left behind; none that waited for its end begins now."""
+        self._is_cut = True
         tasks = [*self._background, *self._running]
         for task in tasks:
             task.cancel()
