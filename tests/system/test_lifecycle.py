@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -277,7 +278,14 @@ def test_a_closed_terminal_ends_the_system(plain: Running) -> None:
     running = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
     os.close(slave)
     os.set_blocking(master, False)
-    plain.until("ready", lambda told: told.get("ready"), 60)
+
+    def ready(told: dict[str, object]) -> object:
+        # A terminal that takes no more would hold up who draws on it.
+        with contextlib.suppress(BlockingIOError):
+            os.read(master, 65536)
+        return told.get("ready")
+
+    plain.until("ready", ready, 60)
     os.close(master)
     running.send_signal(signal.SIGHUP)
     running.wait(30)
