@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from rich.text import Text
 
 from mainstay.cli.inspect import event_text, headline, process_table
 from mainstay.cli.output import console
+from mainstay.cli.pen import Pen
 from mainstay.cli.target import typed
 from mainstay.ops.supervise import proc
 from mainstay.ops.supervise.journal import Entry
@@ -44,25 +46,37 @@ def watching(system: System, file: Path | None = None) -> Iterator[None]:
 @contextlib.contextmanager
 def plain_view(system: System) -> Iterator[None]:
     """One line an event, flushed at once."""
-    system.journal.subscribe(lambda entry: typer.echo(event_text(entry.as_json())))
-    yield
+    pen = Pen()
+
+    def tell(entry: Entry) -> None:
+        line = event_text(entry.as_json())
+        pen.write(lambda: typer.echo(line))
+
+    system.journal.subscribe(tell)
+    try:
+        yield
+    finally:
+        pen.close()
 
 
 @contextlib.contextmanager
 def _live_view(system: System, file: Path | None) -> Iterator[None]:
     out = console()
     picture = Picture(system, out)
-    # Drawn by a task of the supervisor's own loop: a thread would read lists while they change.
+    # Drawn by a task of the supervisor's own loop, as a thread would read lists while they change; written by a
+    # thread, as a terminal may take nothing.
+    pen = Pen()
     live = Live(picture.draw(), console=out, auto_refresh=False)
-    live.start(refresh=True)
-    drawing = asyncio.get_running_loop().create_task(picture.keep_drawing(live))
+    pen.write(lambda: live.start(refresh=True))
+    drawing = asyncio.get_running_loop().create_task(picture.keep_drawing(live, pen))
     try:
         yield
     finally:
         drawing.cancel()
-        with contextlib.suppress(OSError):
-            live.update(Text(farewell(system, file), overflow="fold"), refresh=True)
-            live.stop()
+        words = Text(farewell(system, file), overflow="fold")
+        pen.write(lambda: live.update(words, refresh=True))
+        pen.write(live.stop)
+        pen.close()
 
 
 def farewell(system: System, file: Path | None) -> str:
@@ -82,16 +96,14 @@ class Picture:
         self._out = out
         self._sizes: dict[str, int] = {}
 
-    async def keep_drawing(self, live: Live) -> None:
-        """Draw until cancelled, or until the terminal is gone."""
+    async def keep_drawing(self, live: Live, pen: Pen) -> None:
+        """Draw until cancelled; while the terminal takes nothing, there is one picture that waits for it."""
         turn = 0
         while True:
             if turn % MEMORY_EVERY == 0:
                 self._sizes = await self._read_sizes()
-            try:
-                live.update(self.draw(), refresh=True)
-            except OSError:
-                return
+            if pen.is_idle:
+                pen.write(functools.partial(live.update, self.draw(), refresh=True))
             turn += 1
             await asyncio.sleep(REFRESH)
 
