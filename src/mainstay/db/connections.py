@@ -46,7 +46,7 @@ class CertainConnection(psycopg.Connection[Any]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.in_statement = False
-        self._is_committing = False
+        self._is_committing = self._is_brief = False
         self._doubt = ""
         self.add_notice_handler(self._note_doubt)
 
@@ -73,7 +73,25 @@ class CertainConnection(psycopg.Connection[Any]):
     def _patience(self, left: float) -> float:
         if self._is_committing:
             return max(left, COMMIT_PATIENCE)
-        return max(min(left, CHECK_PATIENCE), LEAST_PATIENCE)
+        # A FETCH of a server-side cursor and a COPY come through here as well: they have until the deadline.
+        return max(min(left, CHECK_PATIENCE) if self._is_brief else left, LEAST_PATIENCE)
+
+    def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+        """An empty statement is the pool's question whether the connection works."""
+        if query != "":
+            return super().execute(query, *args, **kwargs)
+        self._is_brief = True
+        try:
+            return super().execute(query, *args, **kwargs)
+        finally:
+            self._is_brief = False
+
+    def rollback(self) -> None:
+        self._is_brief = True
+        try:
+            super().rollback()
+        finally:
+            self._is_brief = False
 
     def commit(self) -> None:
         self._is_committing = True

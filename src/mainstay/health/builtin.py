@@ -8,8 +8,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from mainstay.base import environment, wire
+from mainstay.base.deadline import within
 from mainstay.base.errors import InvalidInput, Problem, nearest
-from mainstay.health.dependencies import WATCH, Check, Dependency, Role, Watch
+from mainstay.health.dependencies import LIMIT, WATCH, Check, Dependency, Role, Watch
 
 LOCAL_CACHES = ("locmem", "dummy", "filebased")
 """Parts of the names of cache backends that depend on nothing outside."""
@@ -39,16 +40,23 @@ def declare(watch: Watch = WATCH) -> None:
             watch.add(Dependency(f"cache:{alias}", cache_check(alias)))
     if url := environment.text(wire.NATS_URL):
         watch.add(Dependency("broker", broker_check(url)))
-    change(watch, getattr(settings, "MAINSTAY", {}).get("health", {}))
+    given = getattr(settings, "MAINSTAY", {})
+    change(watch, given.get("health", {}) if isinstance(given, Mapping) else {})
 
 
-def change(watch: Watch, health: Mapping[str, Any]) -> None:
+def change(watch: Watch, health: Any) -> None:
     """Apply ``MAINSTAY["health"]["dependencies"]``: by name, a role, a limit, a pace, or ``"off": True``."""
     problems: list[Problem] = []
-    for name, wanted in health.get("dependencies", {}).items():
+    wishes = health.get("dependencies", {}) if isinstance(health, Mapping) else {}
+    if not isinstance(wishes, Mapping):
+        raise InvalidInput([_problem('MAINSTAY["health"]["dependencies"]', "a dictionary", wishes)])
+    for name, wanted in wishes.items():
         path = f'MAINSTAY["health"]["dependencies"]["{name}"]'
+        if not isinstance(wanted, Mapping):
+            problems.append(_problem(path, "a dictionary", wanted))
+            continue
         if name not in watch.names:
-            hint = nearest(name, watch.names) or f"known: {', '.join(watch.names)}"
+            hint = nearest(str(name), watch.names) or f"known: {', '.join(watch.names)}"
             problems.append(_problem(path, "the name of a dependency", name, hint))
             continue
         found = [problem for key in wanted for problem in _judge(path, key, wanted[key])]
@@ -62,12 +70,16 @@ def change(watch: Watch, health: Mapping[str, Any]) -> None:
 def _judge(path: str, key: str, value: Any) -> list[Problem]:
     where = f'{path}["{key}"]'
     if key not in KEYS:
-        return [_problem(where, f"one of {', '.join(KEYS)}", key, nearest(key, KEYS))]
+        return [_problem(where, f"one of {', '.join(KEYS)}", key, nearest(str(key), KEYS))]
     if key == "off":
         return [] if isinstance(value, bool) else [_problem(where, "True or False", value)]
     if key == "role":
         roles = [str(role) for role in Role]
-        return [] if value in roles else [_problem(where, f"one of {', '.join(roles)}", value)]
+        return (
+            []
+            if isinstance(value, str) and value in roles
+            else [_problem(where, f"one of {', '.join(roles)}", value)]
+        )
     sound = isinstance(value, int | float) and not isinstance(value, bool) and LEAST <= value <= 3600
     return [] if sound else [_problem(where, f"seconds between {LEAST:g} and 3600", value)]
 
@@ -90,12 +102,15 @@ def database_check(alias: str) -> Check:
     def check() -> None:
         from django.db import connections
 
-        connection = connections[alias]
+        # Its own connection: one of the pool's would be missing while the server hangs, and a full pool is no
+        # database that does not answer.
+        connection = connections[alias].copy()
+        connection.settings_dict["OPTIONS"].pop("pool", None)
         try:
-            with connection.cursor() as cursor:
+            with within(LIMIT), connection.cursor() as cursor:
                 cursor.execute("SELECT 1")
         finally:
-            connection.close()  # back into the pool, or away: this thread has no request whose end would do it
+            connection.close()
 
     return check
 

@@ -18,6 +18,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from mainstay.observability import scrubbing
+
 LIMIT = 1.0
 EVERY = 5.0
 FORGOTTEN = 60.0
@@ -108,7 +110,7 @@ def _answer(check: Check) -> tuple[bool, str]:
         else:
             check()
     except Exception as error:  # whatever a check raises is its answer
-        words = " ".join(str(error).split())[:WORDS]
+        words = scrubbing.scrub_text(" ".join(str(error).split()))[:WORDS]
         return False, f"{type(error).__name__}: {words}" if words else type(error).__name__
     return True, ""
 

@@ -13,6 +13,7 @@ from mainstay.http.exchange import CLIENT_LEFT, Exchange
 from mainstay.http.metrics import METRICS
 from mainstay.observability import interop, reports, scrubbing
 from mainstay.observability.formats import FIELDS
+from mainstay.observability.output import DROPPED
 from mainstay.observability.settings import ACCESS_LOGGER
 from mainstay.observability.traces import TRACING
 
@@ -40,7 +41,10 @@ def finish(exchange: Exchange) -> None:
     if exchange.trace is not None and exchange.trace.flags & SAMPLED:
         _record_span(exchange, seconds)
     if _logger.isEnabledFor(logging.INFO):
-        _logger.handle(_record(exchange, seconds))
+        try:
+            _logger.handle(_record(exchange, seconds))
+        except Exception:  # a filter of the project's, say; the line is lost, the answer is not
+            DROPPED.add()
     interop.leave()
     REQUEST.set(None)
     TRACE.set(None)
@@ -69,8 +73,6 @@ def _record(exchange: Exchange, seconds: float) -> logging.LogRecord:
         "client": exchange.client,
         "user_agent": scrubbing.scrub_text(exchange.user_agent),
     }
-    if exchange.user:
-        fields["user_id"] = exchange.user
     now = time()
     record = logging.LogRecord.__new__(logging.LogRecord)
     record.__dict__.update(_PATTERN, created=now, msecs=now % 1 * 1000, **fields)

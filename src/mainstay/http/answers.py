@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -51,11 +52,20 @@ class Answer:
 def internal(path: str) -> Answer:
     """The answer on one of the replica's own paths."""
     if path == wire.METRICS_PATH:
-        body, content_type = metrics.render()
+        try:
+            body, content_type = metrics.render()
+        finally:
+            _give_connections_back()
         return (
             Answer(200, content_type, body) if body else problem(404, detail="prometheus_client is missing")
         )
     return of_probe(_PROBES[path]())
+
+
+def _give_connections_back() -> None:
+    """What a source of figures has asked, it asked in a thread that no request will tidy up."""
+    if (db := sys.modules.get("django.db")) is not None and "settings" in vars(db.connections):
+        db.connections.close_all()
 
 
 def of_probe(answer: readiness.Answer) -> Answer:

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from time import monotonic
 from typing import Any, cast
 
+from mainstay.base import wire
 from mainstay.base.context import REQUEST_ID, TALLY
 from mainstay.base.deadline import DEADLINE, NEVER
 from mainstay.health.lifecycle import PROCESS, Lifecycle
@@ -36,6 +37,7 @@ _FORWARDED = proxies.FORWARDED_PREFIX.encode()
 _READ = {
     b"host": "host",
     b"user-agent": "user_agent",
+    b"accept": "accept",
     b"x-request-id": "request_id",
     b"mainstay-deadline": "deadline",
     b"content-length": "content_length",
@@ -75,7 +77,7 @@ class AsgiEntrance:
         elif kind == "websocket":
             await self._converse(scope, receive, send)
         elif scope["path"] in answers.PATHS:
-            await _send_answer(send, answers.internal(scope["path"]))
+            await _send_answer(send, await _internal(scope["path"]))
         else:
             await self._exchange(scope, receive, send)
 
@@ -91,21 +93,21 @@ class AsgiEntrance:
         self._process.enter()
         try:
             if not well_formed:
-                await reply.answer(answers.malformed())
+                await reply.answer(answers.malformed(exchange.accept))
             elif (verdict := self._ask(exchange)) is True or (verdict and await self._wait(verdict)):
                 reply.begin()
                 await self._application(scope, reply.receive, reply.send)
                 await reply.end()
             else:
                 exchange.route, exchange.view = "", REFUSED
-                await reply.answer(answers.overloaded())
+                await reply.answer(answers.overloaded(exchange.accept))
         except asyncio.CancelledError:
             if not reply.was_cancelled():
                 raise
             await reply.end()
         except Exception:
             if not exchange.status:  # nothing was said yet; the server writes the error down
-                await _send_answer(reply.send, answers.broken())
+                await _send_answer(reply.send, answers.broken(exchange.accept))
             raise
         finally:
             reply.leave()
@@ -140,9 +142,16 @@ class AsgiEntrance:
             await _refuse_socket(scope, send)
             return
         id_token = REQUEST_ID.set(exchange.request_id)
-        exchange.status = 101
+
+        async def note(message: Any) -> None:
+            if message["type"] == "websocket.accept":
+                exchange.status = 101
+            elif not exchange.status:  # refused before it was accepted
+                exchange.status = message.get("status", 403)
+            await send(message)
+
         try:
-            await self._application(scope, receive, send)
+            await self._application(scope, receive, note)
         except Exception:
             exchange.status = 500
             raise
@@ -164,6 +173,7 @@ class AsgiEntrance:
             _apply_forwarding(scope, read, client, believed)
         agent = read.get("user_agent", "")[:AGENT_LIMIT]
         exchange = Exchange(method, scope["path"], request_id, client, agent)
+        exchange.accept = read.get("accept", "")
         access.begin(exchange, read.get("traceparent", ""), read.get("tracestate", ""))
         if scope["type"] == "http":
             exchange.deadline = deadlines.begin(read.get("deadline", ""), believed, self._seconds)
@@ -225,6 +235,13 @@ def _apply_forwarding(scope: Scope, read: dict[str, str], client: str, believed:
 
 def _is_forwarding(name: bytes) -> bool:
     return name.startswith(_FORWARDED) or name == b"forwarded"
+
+
+async def _internal(path: str) -> answers.Answer:
+    """Probes here; a scrape in a thread, since it takes long and its sources may ask a database."""
+    if path != wire.METRICS_PATH:
+        return answers.internal(path)
+    return await asyncio.to_thread(answers.internal, path)
 
 
 async def _send_answer(send: Send, answer: answers.Answer) -> None:

@@ -15,6 +15,9 @@ from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+HELD_MAX = 64 * 1024
+"""Bytes that are held back for the turn's end."""
+
 
 class CorkedTransport:
     """A transport whose writes wait for the end of the turn; all else goes straight through."""
@@ -22,6 +25,7 @@ class CorkedTransport:
     def __init__(self, transport: Any) -> None:
         self._transport = transport
         self._held: list[bytes] = []
+        self._size = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -30,6 +34,9 @@ class CorkedTransport:
         if not self._held:
             asyncio.get_running_loop().call_soon(self._send)
         self._held.append(bytes(piece))
+        self._size += len(piece)
+        if self._size > HELD_MAX:  # only what reaches the transport can make uvicorn pause the application
+            self._send()
 
     def writelines(self, pieces: Iterable[bytes]) -> None:
         for piece in pieces:
@@ -45,7 +52,7 @@ class CorkedTransport:
 
     def _send(self) -> None:
         if self._held:
-            held, self._held = self._held, []
+            held, self._held, self._size = self._held, [], 0
             self._transport.write(held[0] if len(held) == 1 else b"".join(held))
 
 

@@ -26,6 +26,7 @@ class Exchange(Tally):
     """
 
     __slots__ = (
+        "accept",
         "client",
         "criticality",
         "deadline",
@@ -37,7 +38,6 @@ class Exchange(Tally):
         "started",
         "status",
         "trace",
-        "user",
         "user_agent",
         "view",
     )
@@ -49,6 +49,7 @@ class Exchange(Tally):
         self.request_id = request_id
         self.client = client
         self.user_agent = user_agent
+        self.accept = ""
         self.route: str | None = None
         self.view = ""
         self.status = 0
@@ -57,7 +58,6 @@ class Exchange(Tally):
         self.trace: Any = None
         self.deadline: Deadline | None = None
         self.criticality: Criticality | None = None
-        self.user: str | None = None
 
 
 EXCHANGE: ContextVar[Exchange | None] = ContextVar("mainstay_exchange", default=None)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Awaitable, Callable
+from contextvars import Token
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -51,27 +52,32 @@ class EntranceMiddleware:
         got_request_exception.connect(_mark_failed, dispatch_uid="mainstay.http.problems")
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        REQUEST.set(request)
         if self._is_async:
             return self._respond_async(request)
         response: HttpResponseBase
+        token = REQUEST.set(request)
         try:
             response = self._get_response(request)
         except Exception as error:
             response = last_resort(request, error)
         else:
             response = response if response.status_code < 400 else settle(request, response)
+        finally:
+            _let_go(token)
         fields.apply(request, response)
         return response
 
     async def _respond_async(self, request: HttpRequest) -> HttpResponseBase:
         response: HttpResponseBase
+        token = REQUEST.set(request)
         try:
             response = await self._get_response(request)
         except Exception as error:
             response = last_resort(request, error)
         else:
             response = response if response.status_code < 400 else settle(request, response)
+        finally:
+            _let_go(token)
         fields.apply(request, response)
         return response
 
@@ -88,6 +94,12 @@ class EntranceMiddleware:
         if problem := handlers.refusal(error):
             setattr(request, MARK, problem)
         return None
+
+
+def _let_go(token: Token[Any]) -> None:
+    """Forget the request, unless the entrance still writes its line; it lets go of it then."""
+    if EXCHANGE.get() is None:
+        REQUEST.reset(token)
 
 
 def refuse(request: HttpRequest, problem: Problem) -> HttpResponse:

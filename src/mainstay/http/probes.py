@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 
 from mainstay.base import environment, wire
 from mainstay.health import progress, readiness
@@ -61,7 +61,7 @@ def start_if_asked() -> HTTPServer | None:
         return None
     host, _, port = bind.rpartition(":")
     try:
-        server = HTTPServer((host.strip("[]"), int(port)), Probes)
+        server = ThreadingHTTPServer((host.strip("[]"), int(port)), Probes)
     except (OSError, ValueError, OverflowError) as error:
         _logger.warning("no probes are answered on %s: %s", bind, error)
         return None

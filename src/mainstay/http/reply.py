@@ -99,6 +99,7 @@ class Reply:
         "_replies",
         "_send",
         "_task",
+        "_uploading",
     )
 
     def __init__(self, replies: Replies, exchange: Exchange, receive: Receive, send: Send) -> None:
@@ -109,6 +110,7 @@ class Reply:
         self._begun: float | None = None
         self._cancelled = False
         self._has_body = False
+        self._uploading = 0.0
         self._is_cut = False
         self._is_replaced = False
         self._is_stream = False
@@ -130,7 +132,7 @@ class Reply:
     async def end(self) -> None:
         """Say what the application could not say itself: that its deadline ended it, or that its stream ends."""
         if self._begun is not None and self.was_stopped():
-            await self.answer(answers.too_late())
+            await self.answer(answers.too_late(self._exchange.accept))
         elif self._is_stream and self._is_cut:
             # The client of a stream that was cut shall see an end and not a broken connection.
             await self.send({"type": "http.response.body", "body": b"", "more_body": False})
@@ -145,7 +147,9 @@ class Reply:
         """The request's body as it comes; afterwards, the news that the client left or has to."""
         if self._has_body:
             return await self._wait_for_end()
+        asked = monotonic()
         message = await self._receive()
+        self._uploading += monotonic() - asked  # the client's time, not this process's
         self._has_body = not message.get("more_body", False)
         return message
 
@@ -160,7 +164,7 @@ class Reply:
                 self._is_stream = False
         elif message["type"] == "http.response.start":
             if message["status"] == 500 and self.was_stopped():
-                await self.answer(answers.too_late())
+                await self.answer(answers.too_late(self._exchange.accept))
                 self._is_replaced = True
                 return
             message = self._start(message)
@@ -211,13 +215,15 @@ class Reply:
         """Give the place back, once."""
         if self._begun is None:
             return
-        exchange, begun, self._begun = self._exchange, self._begun, None
+        exchange, begun, self._begun = self._exchange, self._begun + self._uploading, None
         self._replies.forget(self)
         status = exchange.status
         if status == 504 and exchange.deadline is not None and exchange.deadline.exceeded:
             self._replies.admission.deadlines_exceeded += 1
         seconds = monotonic() - begun if 0 < status < 500 or status == 504 else None
         self._replies.admission.leave(exchange.criticality, seconds, exchange.view)
+        if exchange.deadline is not None and not exchange.deadline.exceeded:
+            exchange.deadline.lift()  # what goes on after the answer, nobody waits for
 
     def _headers(self, given: Iterable[tuple[bytes, bytes]]) -> Headers:
         """The headers of every answer; on the way it is seen whether this one is an event stream."""

@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Any, cast
 
 from mainstay.base.context import REQUEST_ID, TALLY
+from mainstay.base.criticality import CRITICALITY, Criticality
 from mainstay.base.deadline import DEADLINE, NEVER
 from mainstay.health.lifecycle import PROCESS, Lifecycle
 from mainstay.http import access, answers, bodies, criticalities, deadlines, identity
@@ -66,7 +67,7 @@ class WsgiEntrance:
                 raise
             traceback.print_exc()  # not logged: the log may be what is broken
             start = _starter(start_response, exit_)
-            return exit_.through(_send_answer(start, answers.broken()))
+            return exit_.through(_send_answer(start, answers.broken(exchange.accept)))
         except BaseException:
             exchange.status = exchange.status or 500
             exit_.leave()
@@ -75,12 +76,12 @@ class WsgiEntrance:
     def _work(self, environ: Environ, start_response: StartResponse, exit_: _Exit) -> Iterable[bytes]:
         start = _starter(start_response, exit_)
         if not _is_well_formed(environ):
-            return exit_.through(_send_answer(start, answers.malformed()))
+            return exit_.through(_send_answer(start, answers.malformed(exit_.exchange.accept)))
         if not exit_.enter():
             exit_.exchange.route, exit_.exchange.view = "", REFUSED
-            return exit_.through(_send_answer(start, answers.overloaded()))
+            return exit_.through(_send_answer(start, answers.overloaded(exit_.exchange.accept)))
         if not bodies.settle(environ):
-            return exit_.through(_send_answer(start, answers.malformed()))
+            return exit_.through(_send_answer(start, answers.malformed(exit_.exchange.accept)))
         return self._answer(environ, start, exit_)
 
     def _answer(self, environ: Environ, start: StartResponse, exit_: _Exit) -> Iterable[bytes]:
@@ -106,6 +107,7 @@ class WsgiEntrance:
             environ.get("REMOTE_ADDR", ""),
             environ.get("HTTP_USER_AGENT", "")[:AGENT_LIMIT],
         )
+        exchange.accept = environ.get("HTTP_ACCEPT", "")
         access.begin(exchange, environ.get("HTTP_TRACEPARENT", ""), environ.get("HTTP_TRACESTATE", ""))
         offered = environ.get("HTTP_MAINSTAY_DEADLINE", "")
         exchange.deadline = deadlines.begin(offered, believed, self._seconds)
@@ -150,6 +152,7 @@ class _Exit:
         EXCHANGE.set(exchange)
         TALLY.set(exchange)
         DEADLINE.set(exchange.deadline)
+        CRITICALITY.set(Criticality.CRITICAL)
         self.process.enter()
 
     def enter(self) -> bool:
@@ -190,11 +193,13 @@ class _Exit:
             self._give_back()
         finally:
             self.process.leave()
-            access.finish(self.exchange)
-            DEADLINE.set(None)
-            TALLY.set(None)
-            EXCHANGE.set(None)
-            REQUEST_ID.set("")
+            try:
+                access.finish(self.exchange)
+            finally:
+                DEADLINE.set(None)
+                TALLY.set(None)
+                EXCHANGE.set(None)
+                REQUEST_ID.set("")
 
     def _give_back(self) -> None:
         if self._admission is None or self._begun is None:
@@ -264,7 +269,7 @@ def _starter(start_response: StartResponse, exit_: _Exit) -> StartResponse:
 
     def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
         if status.startswith("500") and exit_.was_stopped():
-            late = answers.too_late()
+            late = answers.too_late(exchange.accept)
             exit_.replacement, status, headers = late.body, late.status_line, late.all_headers
         exchange.status = int(status[:3])
         dropped = ("x-request-id", "connection") if process.draining else ("x-request-id",)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import stat
 import sys
 import threading
@@ -174,7 +175,10 @@ class PipeWriter:
 def _write_all(descriptor: int, block: bytes) -> None:
     view = memoryview(block)
     while view:
-        view = view[os.write(descriptor, view[:CHUNK]) :]
+        try:
+            view = view[os.write(descriptor, view[:CHUNK]) :]
+        except BlockingIOError:  # somebody made it non-blocking, for whoever shares it; wait as it would
+            select.select([], [descriptor], [])
 
 
 def _descriptor(stream: TextIO) -> int | None:

@@ -73,6 +73,10 @@ class Cap:
         self._since = clock()
         self._taken = 0
 
+    def has_room(self) -> bool:
+        """Whether `take` would say yes; asked before something dear is made for it."""
+        return self._taken < self._limit or self._clock() - self._since >= MINUTE
+
     def take(self) -> bool:
         with self._lock:
             now = self._clock()
@@ -99,6 +103,13 @@ class Reports:
         self._minute = minute
         self._pending = 0
         self._lock = threading.Lock()
+
+    def has_room_for_outage(self) -> bool:
+        """Whether one more outage would be sent; counts it where not, so that nothing is built in vain."""
+        if self._outages.has_room():
+            return True
+        self._drop("outage")
+        return False
 
     def before_send(self, event: Event, hint: Mapping[str, Any]) -> Event | None:
         """The event as it may leave, or None. What cannot be scrubbed does not leave."""
@@ -225,7 +236,7 @@ def report_outage(error: BaseException) -> None:
 
     All of them are one issue, and a few a minute are sent: enough to know, and no flood.
     """
-    if is_active() and is_outage(error):
+    if is_active() and is_outage(error) and REPORTS.has_room_for_outage():
         _capture((type(error), error, error.__traceback__), REQUEST.get(), handled=True)
 
 

@@ -359,12 +359,17 @@ async def test_what_lacks_its_means_says_which(system: System, strike: Strike, w
         await schedule.run([strike], system)
 
 
-async def test_lack_of_means_for_one_undoes_the_others(system: System) -> None:
+async def test_lack_of_means_for_one_leaves_what_the_others_did_and_undoes_it(system: System) -> None:
     tree = system.start("catalog.web.1")
-    strikes = [Strike("pause", "catalog.web.1", lasts=30), Strike("kill", "orders.web.1", at=0.1)]
-    with pytest.raises(NotPossible):
-        await schedule.run(strikes, system)
+    strikes = [Strike("pause", "catalog.web.1", lasts=0.3), Strike("kill", "orders.web.1", at=0.1)]
+    paused, killed = await schedule.run(strikes, system)
+    assert (paused.evidence.bit, killed.evidence.bit) == (True, False)
     assert tree.states == ["S", "S", "S"]
+
+
+async def test_lack_of_means_before_anything_was_done_is_told(system: System) -> None:
+    with pytest.raises(NotPossible):
+        await schedule.run([Strike("kill", "orders.web.1")], system)
 
 
 def test_all_faults_are_named_in_the_catalogue() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -64,6 +65,12 @@ def _sell_any_seat(module: Any) -> None:
 
     module.held_seats, module.Ticket = held_seats, NoTickets
     module.keep_until = lambda seats, hold, moment: None
+
+
+def _no_deadline(module: Any) -> None:
+    """A request's deadline bounds its statements as well."""
+    read = module.read
+    module.read = lambda: replace(read(), deadline=3600.0)
 
 
 def _readiness_asks_the_database(module: Any) -> None:
@@ -174,7 +181,7 @@ def _hit_nobody(module: Any) -> None:
 
 MUTATIONS: dict[str, dict[str, Change]] = {
     "acknowledged-before-commit": {"mainstay.db.settings": _wait_for_nothing},
-    "no-statement-limit": {"mainstay.db.settings": _no_limits},
+    "no-statement-limit": {"mainstay.db.settings": _no_limits, "mainstay.http.options": _no_deadline},
     "no-connection-check": {"mainstay.db.settings": _unchecked_connections},
     "no-idempotency": {"orders.actions.purchase": _forget_keys},
     "double-sale": {"orders.actions.holds": _take_any_seat, "orders.actions.purchase": _sell_any_seat},

@@ -11,7 +11,7 @@ def test_an_exchange_starts_empty_and_counts_for_its_request() -> None:
 
     assert isinstance(exchange, Tally)
     assert {getattr(exchange, name) for name in Tally.__slots__} == {0}
-    assert (exchange.trace, exchange.deadline, exchange.criticality, exchange.user) == (None,) * 4
+    assert (exchange.trace, exchange.deadline, exchange.criticality) == (None,) * 3
 
 
 def test_nothing_is_counted_outside_of_a_request() -> None:

@@ -61,7 +61,7 @@ def of_address(request: Any) -> str:
     """The client's network: as the entrance found it, else what the server says."""
     exchange = EXCHANGE.get()
     client = exchange.client if exchange is not None else ""
-    return network(client or request.META.get("REMOTE_ADDR") or "")
+    return network(request.META.get("REMOTE_ADDR") or client or "")
 
 
 def of_user(request: Any) -> str:

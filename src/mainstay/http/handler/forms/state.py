@@ -23,7 +23,10 @@ MESSAGE_STORES = frozenset(
     for name in ("fallback.FallbackStorage", "cookie.CookieStorage", "session.SessionStorage")
 )
 SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
-CSRF_FAILURE_VIEW = "django.views.csrf.csrf_failure"
+CSRF_FAILURE_VIEWS = frozenset(
+    ("django.views.csrf.csrf_failure", "mainstay.http.problems.handlers.csrf_failure")
+)
+"""Neither waits for anything but a template; `mainstay.security` sets the second."""
 
 
 def sessions(middleware: Any) -> Step | str:
@@ -89,7 +92,7 @@ def _may_wait(request: Any) -> bool:
     return (
         settings.CSRF_USE_SESSIONS
         or request.content_type == "multipart/form-data"
-        or settings.CSRF_FAILURE_VIEW != CSRF_FAILURE_VIEW
+        or settings.CSRF_FAILURE_VIEW not in CSRF_FAILURE_VIEWS
     )
 
 
