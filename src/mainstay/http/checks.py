@@ -14,8 +14,10 @@ from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
 
 from mainstay.base import environment, options
-from mainstay.base.errors import nearest
+from mainstay.base.errors import InvalidInput, nearest
 from mainstay.base.traps import Trap
+from mainstay.http import options as http_options
+from mainstay.http.limits import options as limit_options
 from mainstay.http.settings import DEVELOPMENT_KEY, MIDDLEWARE
 
 ENTRANCE = MIDDLEWARE[0]
@@ -63,6 +65,12 @@ UNKNOWN_OPTION = Trap(
     "{hint}",
     "An option that is spelt wrongly is an option that is not set.",
 )
+BAD_OPTION = Trap(
+    "mainstay.E209",
+    "{path} is {found}, and has to be {expected}.",
+    "{hint}",
+    "A replica does not start with it, or says so at the first request that needs it.",
+)
 EARLY_ACK = Trap(
     "mainstay.W208",
     "Celery is configured and {name} is not on.",
@@ -77,6 +85,7 @@ TRAPS = (
     LOCAL_CACHE,
     LOCAL_SESSIONS,
     UNKNOWN_OPTION,
+    BAD_OPTION,
     EARLY_ACK,
 )
 
@@ -88,7 +97,7 @@ CELERY = ("CELERY_TASK_ACKS_LATE", "CELERY_TASK_REJECT_ON_WORKER_LOST")
 
 def check_settings(**kwargs: Any) -> list[CheckMessage]:
     """Everything that `TRAPS` names."""
-    found = [*_front(), *_options(), *_celery()]
+    found = [*_front(), *_options(), *_values(), *_celery()]
     if environment.is_managed():
         found += [*_managed(), *_shared()]
     return found
@@ -156,6 +165,23 @@ def _options() -> Iterator[CheckMessage]:
             for key in keys:
                 if key not in known:
                     yield _unknown(f"an unknown option {key!r} in {section!r}", str(key), known)
+
+
+def _values() -> Iterator[CheckMessage]:
+    """Values that do not fit, and middleware that is to run as in Django and does not run at all."""
+    for read in (http_options.read, limit_options.read):
+        try:
+            read()
+        except InvalidInput as error:
+            for problem in error.problems:
+                if problem.path.count("[") > 1 and not problem.id.endswith("unknown-option"):
+                    facts = {"path": problem.path, "found": problem.found, "expected": problem.expected}
+                    yield report(BAD_OPTION, **facts, hint=problem.hint or "Correct it in the settings.")
+            return
+    for path in http_options.read().adapted:
+        if path not in settings.MIDDLEWARE:
+            facts = {"path": 'MAINSTAY["http"]["adapted"]', "found": repr(path), "expected": "in MIDDLEWARE"}
+            yield report(BAD_OPTION, **facts, hint=nearest(path, settings.MIDDLEWARE) or "Take it out.")
 
 
 def _unknown(what: str, name: str, known: Any) -> CheckMessage:

@@ -103,7 +103,9 @@ def _judge(name: Any, value: Any) -> list[Problem]:
     option = OPTIONS.get(name)
     if option is None:
         expected = "one of " + ", ".join(sorted(OPTIONS))
-        return [_problem(f'["{name}"]', expected, name, nearest(str(name), OPTIONS))]
+        hint = nearest(str(name), OPTIONS)
+        where = f'MAINSTAY["{SECTION}"]["{name}"]'
+        return [Problem("http.unknown-option", "settings", where, expected, repr(name), hint)]
     if option.fits(value):
         return []
     hint = nearest(value, option.words) if isinstance(value, str) and option.words else ""

@@ -56,6 +56,10 @@ def test_a_sound_project_is_silent():
         (checks.UNKNOWN_OPTION, {"MAINSTAY": {"http": {"problem_bas": ""}}}),
         (checks.UNKNOWN_OPTION, {"MAINSTAY": {"http": None}}),
         (checks.UNKNOWN_OPTION, {"MAINSTAY": []}),
+        (checks.BAD_OPTION, {"MAINSTAY": {"http": {"deadline": "soon"}}}),
+        (checks.BAD_OPTION, {"MAINSTAY": {"http": {"rate_limits": {"replicas": "x"}}}}),
+        (checks.BAD_OPTION, {"MAINSTAY": {"http": {"rate_limits": {"timeout": float("nan")}}}}),
+        (checks.BAD_OPTION, {"MAINSTAY": {"http": {"adapted": [OTHER + "x"]}}}),
         (checks.EARLY_ACK, {"CELERY_BROKER_URL": "redis://x", "CELERY_TASK_ACKS_LATE": True}),
     ],
 )

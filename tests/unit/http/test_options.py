@@ -26,7 +26,7 @@ def test_every_mistake_is_named_at_once_with_the_nearest_key() -> None:
 
     first, second = caught.value.problems
     assert (first.id, first.path, first.hint) == (
-        "http.bad-option",
+        "http.unknown-option",
         'MAINSTAY["http"]["nativ"]',
         "did you mean 'native'?",
     )
