@@ -212,9 +212,13 @@ def _merged(defaults: Iterable[Default]) -> list[tuple[tuple[str, ...], str, Def
         (tuple(each.path.rpartition(".")[0] for each in same), key, same[0])
         for (_, key, _, _), same in found.items()
     ]
-    return sorted(
-        merged, key=lambda each: (ORDER.index(each[0][0].split(".")[0]), len(each[0]) == 1, each[0])
-    )
+    return sorted(merged, key=lambda each: (_place(each[0][0]), len(each[0]) == 1, each[0]))
+
+
+def _place(table: str) -> int:
+    """Of a table in the order of the file; in a pyproject.toml each has ``tool.mainstay.`` before its name."""
+    first = table.removeprefix("tool.mainstay.").split(".")[0]
+    return ORDER.index(first) if first in ORDER else len(ORDER)
 
 
 LONGEST = 34

@@ -55,10 +55,6 @@ def change(watch: Watch, health: Any) -> None:
         if not isinstance(wanted, Mapping):
             problems.append(_problem(path, "a dictionary", wanted))
             continue
-        if name not in watch.names:
-            hint = nearest(str(name), watch.names) or f"known: {', '.join(watch.names)}"
-            problems.append(_problem(path, "the name of a dependency", name, hint))
-            continue
         found = [problem for key in wanted for problem in _judge(path, key, wanted[key])]
         problems += found
         if not found:

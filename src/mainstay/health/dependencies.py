@@ -125,7 +125,8 @@ class Watch:
 
     forgotten: float = FORGOTTEN
     _asked: dict[str, _Asked] = field(default_factory=dict, repr=False)
-    _overrides: dict[str, Mapping[str, Any]] = field(default_factory=dict, repr=False)
+    _wishes: dict[str, Mapping[str, Any] | None] = field(default_factory=dict, repr=False)
+    """What was said of dependencies that nobody has declared yet; ``None`` is: not at all."""
     _threads: dict[str, threading.Thread] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
     _wanted: float = 0.0
@@ -133,17 +134,21 @@ class Watch:
     def add(self, dependency: Dependency) -> None:
         """Watch this one too; one of the same name is replaced, unless that is being watched already."""
         with self._lock:
-            if dependency.name not in self._threads:
-                self._asked[dependency.name] = _Asked(dependency)
+            wish = self._wishes.get(dependency.name, {})
+            if dependency.name not in self._threads and wish is not None:
+                self._asked[dependency.name] = _Asked(replace(dependency, **wish))
 
     def override(self, name: str, **changes: Any) -> None:
-        """Another role, limit or pace than the dependency has by itself."""
+        """Another role, limit or pace than the dependency has by itself, also when it is declared later."""
         with self._lock:
-            asked = self._asked[name]
-            asked.dependency = replace(asked.dependency, **changes)
+            self._wishes[name] = changes
+            if asked := self._asked.get(name):
+                asked.dependency = replace(asked.dependency, **changes)
 
     def remove(self, name: str) -> None:
+        """Do not ask it, also when it is declared later."""
         with self._lock:
+            self._wishes[name] = None
             self._asked.pop(name, None)
 
     @property

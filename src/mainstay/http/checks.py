@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from mainstay.base import environment, options
 from mainstay.base.errors import InvalidInput, nearest
 from mainstay.base.traps import Trap
+from mainstay.health.dependencies import WATCH
 from mainstay.http import options as http_options
 from mainstay.http.limits import options as limit_options
 from mainstay.http.settings import DEVELOPMENT_KEY, MIDDLEWARE
@@ -97,7 +98,7 @@ CELERY = ("CELERY_TASK_ACKS_LATE", "CELERY_TASK_REJECT_ON_WORKER_LOST")
 
 def check_settings(**kwargs: Any) -> list[CheckMessage]:
     """Everything that `TRAPS` names."""
-    found = [*_front(), *_options(), *_values(), *_celery()]
+    found = [*_front(), *_options(), *_values(), *_dependencies(), *_celery()]
     if environment.is_managed():
         found += [*_managed(), *_shared()]
     return found
@@ -174,7 +175,7 @@ def _values() -> Iterator[CheckMessage]:
             read()
         except InvalidInput as error:
             for problem in error.problems:
-                if problem.path.count("[") > 1 and not problem.id.endswith("unknown-option"):
+                if problem.path.count("[") > 1 and problem.id != "http.unknown-option":
                     facts = {"path": problem.path, "found": problem.found, "expected": problem.expected}
                     yield report(BAD_OPTION, **facts, hint=problem.hint or "Correct it in the settings.")
             return
@@ -182,6 +183,16 @@ def _values() -> Iterator[CheckMessage]:
         if path not in settings.MIDDLEWARE:
             facts = {"path": 'MAINSTAY["http"]["adapted"]', "found": repr(path), "expected": "in MIDDLEWARE"}
             yield report(BAD_OPTION, **facts, hint=nearest(path, settings.MIDDLEWARE) or "Take it out.")
+
+
+def _dependencies() -> Iterator[CheckMessage]:
+    """Names that no dependency has, once all apps have declared theirs."""
+    given = getattr(settings, "MAINSTAY", {})
+    health = given.get("health", {}) if isinstance(given, Mapping) else {}
+    wishes = health.get("dependencies", {}) if isinstance(health, Mapping) else {}
+    for name, wish in wishes.items() if environment.is_managed() and isinstance(wishes, Mapping) else ():
+        if name not in WATCH.names and not (isinstance(wish, Mapping) and wish.get("off")):
+            yield _unknown(f"a dependency {name!r} that is none", str(name), WATCH.names)
 
 
 def _unknown(what: str, name: str, known: Any) -> CheckMessage:

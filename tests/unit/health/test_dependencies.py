@@ -144,6 +144,16 @@ def test_anything_else_is_refused() -> None:
         of_health_check(object())
 
 
+def test_what_is_said_of_one_that_is_declared_later_counts_then() -> None:
+    """The same settings serve development, where there is no cache; and an app declares its own after ours."""
+    watch = Watch()
+    change(watch, {"dependencies": {"search": {"role": "vital"}, "broker": {"off": True}}})
+    watch.add(Dependency("search", well))
+    watch.add(Dependency("broker", well))
+    assert watch.names == ("search",)
+    assert watch.observe()["search"].role is Role.VITAL
+
+
 # --- MAINSTAY["health"] ------------------------------------------------------------------------------
 
 
@@ -161,7 +171,6 @@ def test_the_settings_change_what_comes_by_itself() -> None:
 @pytest.mark.parametrize(
     ("wanted", "path", "hint"),
     [
-        ({"cache:defualt": {}}, '["cache:defualt"]', "cache:default"),
         ({"cache:default": {"roll": "vital"}}, '["cache:default"]["roll"]', "role"),
         ({"cache:default": {"role": "important"}}, '["cache:default"]["role"]', ""),
         ({"cache:default": {"limit": 0}}, '["cache:default"]["limit"]', ""),

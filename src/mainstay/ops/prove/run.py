@@ -22,10 +22,11 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from mainstay.base.errors import MainstayError, OperationFailed
-from mainstay.ops.prove import calibration, plan, replay, schedule, system
+from mainstay.ops.prove import apart, calibration, plan, replay, schedule, system
 from mainstay.ops.prove.claim import Claim, Result
 from mainstay.ops.prove.evidence.folder import Folder
 from mainstay.ops.prove.guard import GuardProcess
+from mainstay.ops.prove.history import History
 from mainstay.ops.prove.journeys import Source
 from mainstay.ops.prove.judging import overload
 from mainstay.ops.prove.plan import Options
@@ -136,12 +137,16 @@ class _Run:
 
     async def _try_each(self, claims: Sequence[Claim], proved: ProvedSystem) -> None:
         tried: Counter[str] = Counter()
+        others = apart.services(await proved.events())
         for number, claim in enumerate(claims, 1):
             self.progress.claim(claim, number)
             # The second try of a claim may hit another replica than the first, and the same one every time.
             kind = claim.name.partition(".")[0]
             seed = self.proof.seed + tried[kind]
-            result = await self._try(claim, proved, seed)
+            if idle := apart.why_not(claim, self.topology, others):
+                result = Result(claim, History(), not_run=idle)
+            else:
+                result = await self._try(claim, proved, seed)
             tried[kind] += 1
             self.proof.results.append(result)
             self.progress.done(result)

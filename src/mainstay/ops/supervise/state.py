@@ -91,6 +91,7 @@ class StateFolder:
             ):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.path.chmod(0o700)
+            (self.path / ".gitignore").write_text("*\n")
             self._check_socket_folder()
             self._take_lock()
             if not (self.path / "state.json").exists():

@@ -275,7 +275,15 @@ class Client:
         self._recorder.add(operation)
 
     def question(self, method: str, path: str, **how: Unpack[How]) -> Question:
-        """The request as it would be sent."""
+        """
+        The request as it would be sent.
+
+        Raises:
+            TypeError: There is no such setting: a misspelt one would say nothing and change nothing.
+        """
+        if unknown := how.keys() - How.__annotations__.keys():
+            known = ", ".join(How.__annotations__)
+            raise TypeError(f"a request has no setting {', '.join(sorted(unknown))}; there are {known}")
         method = method.upper()
         headers = dict(self.headers)
         body = how.get("body", b"")
