@@ -67,6 +67,9 @@ REPLICAS = "MAINSTAY_REPLICAS"
 REQUESTS_MAX = "MAINSTAY_REQUESTS_MAX"
 """Requests that may wait for their answer in one process at once; more are refused with 503."""
 
+REQUEST_TIMEOUT = "MAINSTAY_REQUEST_TIMEOUT"
+"""Seconds (float) that a request has, where neither the settings, its route nor its caller says less."""
+
 STATEMENT_TIMEOUT = "MAINSTAY_STATEMENT_TIMEOUT"
 """Seconds (float) that one SQL statement may take."""
 

@@ -12,17 +12,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from mainstay.base import environment, wire
 from mainstay.base.errors import InvalidInput, Problem, nearest
 
 SECTION = "http"
 MODES = ("on", "dry-run", "off")
+DEADLINE = 5.0
+"""Seconds, outside of a running system, whose file says how long a request may take."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the entrance and the handler are told."""
 
-    deadline: float = 5.0
+    deadline: float = DEADLINE
     """Seconds that a request has where neither its caller nor its route says less."""
 
     admission: str = MODES[0]
@@ -96,6 +99,7 @@ def parse(given: Any) -> Options:
     if problems := [problem for name, value in section.items() for problem in _judge(name, value)]:
         raise InvalidInput(problems)
     chosen = {field.name: section[field.name] for field in fields(Options) if field.name in section}
+    chosen.setdefault("deadline", environment.number(wire.REQUEST_TIMEOUT, DEADLINE))
     return Options(**{**chosen, "adapted": tuple(chosen.get("adapted", ()))})
 
 

@@ -38,3 +38,11 @@ def test_every_mistake_is_named_at_once_with_the_nearest_key() -> None:
 def test_a_section_that_is_no_dictionary_is_refused(value: Any) -> None:
     with override_settings(MAINSTAY=value), pytest.raises(InvalidInput, match=r"http\.bad-option"):
         options.read()
+
+
+def test_a_running_system_says_how_long_a_request_may_take_and_the_settings_may_say_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MAINSTAY_REQUEST_TIMEOUT", "20")
+    assert options.parse({}).deadline == 20.0
+    assert options.parse({"http": {"deadline": 2}}).deadline == 2

@@ -105,6 +105,7 @@ def for_process(
         wire.POOL_MAX: str(service.pool),
         wire.THREADS: str(service.threads),
         wire.REPLICAS: str(service.kind("web").replicas),
+        wire.REQUEST_TIMEOUT: f"{topology.timeouts.request:g}",
         wire.STATEMENT_TIMEOUT: f"{topology.timeouts.statement:g}",
         wire.LOCK_TIMEOUT: f"{topology.timeouts.lock:g}",
         wire.DRAIN_TIMEOUT: f"{topology.timeouts.drain:g}",

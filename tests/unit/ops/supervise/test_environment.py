@@ -58,6 +58,7 @@ def test_a_web_replica_is_told_everything_it_needs(around: Surroundings) -> None
         "MAINSTAY_PUBLIC_URL": "http://127.0.0.1:8123",
         "MAINSTAY_STATIC_ROOT": "/srv/static/catalog",
         "MAINSTAY_POOL_MAX": str(around.topology.service("catalog").pool),
+        "MAINSTAY_REQUEST_TIMEOUT": "10",
         "MAINSTAY_REPLICAS": str(around.topology.service("catalog").kind("web").replicas),
         "MAINSTAY_THREADS": str(around.topology.service("catalog").threads),
         "MAINSTAY_STATEMENT_TIMEOUT": "5",
