@@ -50,7 +50,8 @@ processes.clock = { command = "sleep 100000" }
 """
     running = plain_project(tmp_path_factory.mktemp("watched") / "watched", service=service + ENGINES)
     settings = running.folder / "shop" / "settings.py"
-    settings.write_text(settings.read_text() + "CACHES = mainstay.caches()\n")
+    more = "CACHES = mainstay.caches()\nINSTALLED_APPS = [*mainstay.installed_apps(), *INSTALLED_APPS]\n"
+    settings.write_text(settings.read_text() + more)
     (running.folder / "shop" / "urls.py").write_text(PAGE)
     try:
         running.up()
