@@ -149,7 +149,7 @@ def safe_message(record: logging.LogRecord) -> str:
     """The same when everything else has failed."""
     try:
         return message(record)
-    except Exception:
+    except Exception:  # whatever it is, the line must not be lost
         return "(a text that cannot be shown)"
 
 

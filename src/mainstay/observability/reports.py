@@ -127,7 +127,7 @@ class Reports:
             return None
         try:
             return scrubbed(attach_request(event, hint))
-        except Exception:
+        except Exception:  # what cannot be scrubbed must not leave; the drop is counted
             self._drop("scrubbing")
             return None
 

@@ -308,7 +308,7 @@ def test_what_the_environment_holds_is_masked_anywhere(monkeypatch: pytest.Monke
         "SECRET_KEY": "zq-django-key-1",
         "DATABASE_URL": "postgres://app:zq%2Fpass-2@db/app",
         "URLS": "redis://:zq-pass-3@a,redis://:zq-pass-4@b",
-        "HOME": "/root",
+        "HOME": "/home/shop",
         "SHORT_TOKEN": "abc",
     }
     found = known_secrets(environ)

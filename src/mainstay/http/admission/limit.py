@@ -13,6 +13,7 @@ Two ways to move the limit, compared in docs/decisions/0013:
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from math import sqrt
 from statistics import median
 from typing import Protocol
@@ -64,7 +65,7 @@ class Fixed:
         return
 
 
-class _Learned:
+class _Learned(ABC):
     """What both algorithms share: what is usual, the window, the floor and the ceiling."""
 
     def __init__(self, most: int, initial: int = INITIAL, floor: int = FLOOR) -> None:
@@ -120,8 +121,9 @@ class _Learned:
         self._seconds.clear()
         self._opened, self._used = now, 0
 
+    @abstractmethod
     def _move(self, ratio: float) -> float:
-        raise NotImplementedError
+        """The limit after a window in which latency was so many times what is usual."""
 
 
 class Gradient(_Learned):

@@ -105,7 +105,7 @@ def text(value: Any) -> str:
     """``str(value)``; the name of its type when even that fails."""
     try:
         return str(value).encode("utf-8", "replace").decode()
-    except Exception:
+    except Exception:  # its __str__ is what is broken
         return f"<{type(value).__name__}>"
 
 
