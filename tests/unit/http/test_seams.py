@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import logging
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -145,3 +146,24 @@ def test_no_secret_of_an_error_stands_in_a_probe() -> None:
     while (seen := watch.observe()["cache"]).ok is None:
         pass
     assert "s3cretpassw0rd" not in json.dumps(seen.as_json())
+
+
+async def test_a_scrape_leaves_the_loop_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes long, and what it asks may wait: for a database, say."""
+    seen: list[int] = []
+
+    def render() -> tuple[bytes, str]:
+        seen.append(threading.get_ident())
+        return b"figures", "text/plain"
+
+    async def send(message: Any) -> None:
+        pass
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    monkeypatch.setattr("mainstay.http.metrics.render", render)
+    scope = {"type": "http", "http_version": "1.1", "method": "GET", "path": "/metrics", "headers": []}
+    await AsgiEntrance(lambda *_: None, process=Lifecycle())(scope, receive, send)  # type: ignore[arg-type, return-value]
+    assert len(seen) == 1
+    assert seen != [threading.get_ident()]
