@@ -31,6 +31,9 @@ from mainstay.http.wsgi import WsgiEntrance
 PROBE_THREADS = 2
 """Threads beyond those that work or wait, so that probes are answered while all others are busy."""
 
+ATTENTION = 0.5
+"""Most seconds that the main thread sleeps without looking for a signal."""
+
 HEADER_TIMEOUT = 10_000
 """Milliseconds a client has to send its request's head."""
 
@@ -68,6 +71,23 @@ def process_variables() -> list[str]:
     return [name for name in os.environ if not name.startswith(REQUEST_VARIABLES)]
 
 
+class Attentive(threading.Event):
+    """
+    An event whose waiting thread looks up every `ATTENTION` seconds.
+
+    Python's main thread runs the handlers of signals between its own steps. A signal that comes
+    after it has looked and before it sleeps does not wake it: waiting without an end, it would
+    leave that SIGTERM unheard until the supervisor loses patience.
+    """
+
+    def wait(self, timeout: float | None = None) -> bool:
+        if timeout is not None:
+            return super().wait(timeout)
+        while not super().wait(ATTENTION):
+            pass
+        return True
+
+
 class OrderlyServer(MTServer):
     """
     A thread-based granian that leaves in order.
@@ -93,6 +113,7 @@ class OrderlyServer(MTServer):
         )
         self._drain_timeout = assignment.drain_timeout
         self._process = process
+        self.main_loop_interrupt = Attentive()
 
     def _check_gil(self) -> None:
         """Granian refuses its thread-based server under a GIL; one worker has nobody to compete with."""
@@ -105,6 +126,13 @@ class OrderlyServer(MTServer):
     def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:
         draining.begin(self._process, self._drain_timeout)
         threading.Thread(target=self._leave, name="mainstay-drain", daemon=True).start()
+
+    def _stop_workers(self) -> None:
+        for worker in self.wrks:
+            worker.terminate()  # type: ignore[no-untyped-call]
+        for worker in self.wrks:
+            while worker.inner.is_alive():
+                worker.join(ATTENTION)  # type: ignore[no-untyped-call]
 
     def _leave(self) -> None:
         while not draining.may_stop_listening(self._process, time.monotonic(), self._drain_timeout):

@@ -113,9 +113,11 @@ def test_a_second_signal_cuts_at_once(start: Start, interface: str) -> None:
         taken = pool.submit(replica.get, "/slow/20000/", timeout=8)
         _wait_for_in_flight(replica, 1)
         replica.terminate()
-        time.sleep(0.2)
+        begun = replica.wait_for_lines(2, "mainstay.http")[-1]["event"]  # two signals at once are one
+        assert begun == "draining"
+        time.sleep(1)  # by then nobody listens any more, and the threads are waited for
         replica.terminate()
-        assert replica.wait(2) == 1
+        assert replica.wait(5) == 1
         assert isinstance(taken.exception(), OSError | HTTPException)
 
 

@@ -40,7 +40,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
     assert setup(transport=transport, default_integrations=False, auto_enabling_integrations=False)
     yield transport.events
     sentry_sdk.get_client().close()
-    sentry_sdk.init()
+    sentry_sdk.get_global_scope().set_client(None)
 
 
 def _report(error: Exception) -> None:
