@@ -246,7 +246,8 @@ def _observed_wsgi(application: Any) -> Any:
     from django.urls import resolve
 
     from mainstay.base.context import REQUEST_ID, TALLY
-    from mainstay.http import access, identity, routes
+    from mainstay.http import routes
+    from mainstay.http.entrance import access, identity
     from mainstay.http.exchange import Exchange
 
     match = resolve("/")
@@ -277,7 +278,8 @@ def _observed_asgi(application: Any) -> Any:
     from django.urls import resolve
 
     from mainstay.base.context import REQUEST_ID, TALLY
-    from mainstay.http import access, identity, routes
+    from mainstay.http import routes
+    from mainstay.http.entrance import access, identity
     from mainstay.http.exchange import Exchange
 
     match = resolve("/async/")

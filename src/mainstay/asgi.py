@@ -10,8 +10,8 @@ from typing import cast
 
 from mainstay.health.lifecycle import PROCESS
 from mainstay.http import options
-from mainstay.http.asgi import Application, AsgiEntrance
-from mainstay.http.proxies import if_configured
+from mainstay.http.entrance.asgi import Application, AsgiEntrance
+from mainstay.http.entrance.proxies import if_configured
 
 
 def get_asgi_application() -> AsgiEntrance:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from mainstay.health.lifecycle import PROCESS
 from mainstay.http import options
-from mainstay.http.proxies import if_configured
-from mainstay.http.wsgi import WsgiEntrance
+from mainstay.http.entrance.proxies import if_configured
+from mainstay.http.entrance.wsgi import WsgiEntrance
 
 
 def get_wsgi_application() -> WsgiEntrance:

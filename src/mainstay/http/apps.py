@@ -12,7 +12,7 @@ class HttpConfig(AppConfig):
     def ready(self) -> None:
         from mainstay.health.builtin import declare
         from mainstay.http.checks import check_settings
-        from mainstay.http.probes import start_if_asked
+        from mainstay.http.server.probes import start_if_asked
 
         checks.register(check_settings)
         declare()

@@ -15,8 +15,8 @@ import traceback
 from pathlib import Path
 
 from mainstay.base.errors import InvalidInput, MainstayError, OperationFailed
-from mainstay.http import proxies
-from mainstay.http.loading import Assignment, load, read_assignment
+from mainstay.http.entrance import proxies
+from mainstay.http.server.loading import Assignment, load, read_assignment
 from mainstay.observability.settings import ensure_output
 
 
@@ -45,11 +45,11 @@ def run(assignment: Assignment, root: Path) -> None:
     application = load(assignment, root)
     ensure_output()
     if assignment.interface == "asgi":
-        from mainstay.http.server_asgi import serve_asgi  # each server is an extra of its own
+        from mainstay.http.server.asgi import serve_asgi  # each server is an extra of its own
 
         serve_asgi(application, assignment, trusted)
     else:
-        from mainstay.http.server_wsgi import serve_wsgi
+        from mainstay.http.server.wsgi import serve_wsgi
 
         serve_wsgi(application, assignment, trusted)
 

@@ -18,11 +18,11 @@ from django.views import View
 from mainstay.base.deadline import DEADLINE, DeadlineExceeded, check, current_deadline
 from mainstay.health.lifecycle import Lifecycle
 from mainstay.http import deadlines
-from mainstay.http.asgi import AsgiEntrance
 from mainstay.http.deadlines import deadline
+from mainstay.http.entrance.asgi import AsgiEntrance
+from mainstay.http.entrance.proxies import TrustedProxies, _network
+from mainstay.http.entrance.wsgi import WsgiEntrance
 from mainstay.http.options import Options
-from mainstay.http.proxies import TrustedProxies, _network
-from mainstay.http.wsgi import WsgiEntrance
 from tests.unit.http.calling import Answer, call_asgi, call_wsgi
 
 EDGE = TrustedProxies((_network("127.0.0.1"),))

@@ -20,10 +20,10 @@ from mainstay.base.errors import InvalidInput
 from mainstay.health.lifecycle import Lifecycle
 from mainstay.http import criticalities, options
 from mainstay.http.admission import Admission, Fixed
-from mainstay.http.asgi import AsgiEntrance
 from mainstay.http.criticalities import criticality
+from mainstay.http.entrance.asgi import AsgiEntrance
+from mainstay.http.entrance.wsgi import WsgiEntrance
 from mainstay.http.options import Options
-from mainstay.http.wsgi import WsgiEntrance
 from tests.unit.http.calling import Answer, call_asgi, call_wsgi
 
 

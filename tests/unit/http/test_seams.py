@@ -18,10 +18,10 @@ from mainstay.base.context import REQUEST, REQUEST_ID
 from mainstay.base.criticality import CRITICALITY, Criticality
 from mainstay.health.dependencies import Dependency, Watch
 from mainstay.health.lifecycle import Lifecycle
-from mainstay.http.asgi import AsgiEntrance
-from mainstay.http.corked import HELD_MAX, CorkedTransport
+from mainstay.http.entrance.asgi import AsgiEntrance
+from mainstay.http.entrance.wsgi import WsgiEntrance
 from mainstay.http.middleware import EntranceMiddleware
-from mainstay.http.wsgi import WsgiEntrance
+from mainstay.http.server.corked import HELD_MAX, CorkedTransport
 from mainstay.observability.settings import ACCESS_LOGGER
 
 

@@ -15,8 +15,8 @@ from django.http import FileResponse, HttpRequest, HttpResponse
 from django.test import RequestFactory, override_settings
 from django.urls import get_urlconf, path
 
+from mainstay.http.entrance.wsgi import WsgiEntrance
 from mainstay.http.handler import FastWSGIHandler
-from mainstay.http.wsgi import WsgiEntrance
 from tests.unit.http.handler.test_identity import DEFAULT, SETTINGS
 
 pytestmark = pytest.mark.django_db

@@ -15,8 +15,8 @@ from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
 
 from mainstay.health.lifecycle import Lifecycle
-from mainstay.http.asgi import AsgiEntrance
-from mainstay.http.wsgi import WsgiEntrance
+from mainstay.http.entrance.asgi import AsgiEntrance
+from mainstay.http.entrance.wsgi import WsgiEntrance
 from tests.unit.http.problems.project import SECRET
 
 Answer = tuple[int, dict[str, str], bytes]

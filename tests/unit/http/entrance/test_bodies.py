@@ -4,7 +4,7 @@ from io import BytesIO
 
 import pytest
 
-from mainstay.http.bodies import Truncated, WholeBody, settle
+from mainstay.http.entrance.bodies import Truncated, WholeBody, settle
 
 
 @pytest.mark.parametrize("size", [-1, 3, 100])

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from mainstay.base import environment, wire
 from mainstay.health import progress, readiness
 from mainstay.health.lifecycle import PROCESS
-from mainstay.http import answers
+from mainstay.http.entrance import answers
 
 PATIENCE = 1.0
 """Seconds an asker has to say what it wants, so that one that says nothing holds up no other."""

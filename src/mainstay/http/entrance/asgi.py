@@ -19,12 +19,13 @@ from mainstay.base import wire
 from mainstay.base.context import REQUEST_ID, TALLY
 from mainstay.base.deadline import DEADLINE, NEVER
 from mainstay.health.lifecycle import PROCESS, Lifecycle
-from mainstay.http import access, answers, criticalities, deadlines, identity, proxies
+from mainstay.http import criticalities, deadlines
 from mainstay.http.admission import Admission, Aimd, Ticket
+from mainstay.http.entrance import access, answers, identity, proxies
+from mainstay.http.entrance.proxies import TrustedProxies
+from mainstay.http.entrance.reply import Receive, Replies, Reply, Send
 from mainstay.http.exchange import EXCHANGE, REFUSED, Exchange
 from mainstay.http.options import Options
-from mainstay.http.proxies import TrustedProxies
-from mainstay.http.reply import Receive, Replies, Reply, Send
 
 Scope = MutableMapping[str, Any]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]

@@ -4,13 +4,15 @@ import uuid
 
 import pytest
 
-from mainstay.http import identity
+from mainstay.http.entrance import identity
 
 
 def test_new_ids_are_version_7_and_sort_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
     ids = []
     for milliseconds in (1, 2, 3_000_000_000_000):
-        monkeypatch.setattr("mainstay.http.identity.time.time_ns", lambda now=milliseconds: now * 1_000_000)
+        monkeypatch.setattr(
+            "mainstay.http.entrance.identity.time.time_ns", lambda now=milliseconds: now * 1_000_000
+        )
         ids.append(identity.new())
     parsed = [uuid.UUID(each) for each in ids]
     assert [each.version for each in parsed] == [7, 7, 7]

@@ -5,7 +5,7 @@ from ipaddress import ip_network
 import pytest
 
 from mainstay.base.errors import InvalidInput
-from mainstay.http.proxies import REMEMBERED, TrustedProxies, from_environment, if_configured
+from mainstay.http.entrance.proxies import REMEMBERED, TrustedProxies, from_environment, if_configured
 
 TRUSTED = TrustedProxies((ip_network("127.0.0.1/32"), ip_network("10.0.0.0/8"), ip_network("fd00::/8")))
 

@@ -20,13 +20,14 @@ from granian.server.common import AbstractServer
 from granian.server.mt import MTServer
 
 from mainstay.health.lifecycle import PROCESS, Lifecycle
-from mainstay.http import draining, options
+from mainstay.http import options
 from mainstay.http.admission import Admission, Aimd
-from mainstay.http.listening import BACKLOG, listen
-from mainstay.http.loading import Assignment
-from mainstay.http.proxies import TrustedProxies
-from mainstay.http.static import WsgiStatic, find_files
-from mainstay.http.wsgi import WsgiEntrance
+from mainstay.http.entrance.proxies import TrustedProxies
+from mainstay.http.entrance.static import WsgiStatic, find_files
+from mainstay.http.entrance.wsgi import WsgiEntrance
+from mainstay.http.server import draining
+from mainstay.http.server.listening import BACKLOG, listen
+from mainstay.http.server.loading import Assignment
 
 PROBE_THREADS = 2
 """Threads beyond those that work or wait, so that probes are answered while all others are busy."""

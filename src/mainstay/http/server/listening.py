@@ -6,7 +6,7 @@ import errno
 import socket
 
 from mainstay.base.errors import OperationFailed
-from mainstay.http.loading import Assignment
+from mainstay.http.server.loading import Assignment
 
 BACKLOG = 1024
 

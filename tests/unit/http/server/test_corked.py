@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from mainstay.http.corked import CorkedTransport
+from mainstay.http.server.corked import CorkedTransport
 
 
 class Wire:

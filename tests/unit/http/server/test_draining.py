@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from mainstay.health.lifecycle import Lifecycle
-from mainstay.http.draining import LISTEN_LIMIT, QUIET, may_stop_listening
+from mainstay.http.server.draining import LISTEN_LIMIT, QUIET, may_stop_listening
 
 
 def process(draining_since: float, last_arrival: float) -> Lifecycle:

@@ -1,5 +1,5 @@
 """
-The outermost layer around a WSGI application; the twin of `mainstay.http.asgi`.
+The outermost layer around a WSGI application; the twin of `mainstay.http.entrance.asgi`.
 
 Here a request holds a thread: no more are worked on than the process has threads, whatever
 admission learns, others wait a moment, more are refused. Probes do not pass it, so a
@@ -18,11 +18,12 @@ from mainstay.base.context import REQUEST_ID, TALLY
 from mainstay.base.criticality import CRITICALITY, Criticality
 from mainstay.base.deadline import DEADLINE, NEVER
 from mainstay.health.lifecycle import PROCESS, Lifecycle
-from mainstay.http import access, answers, bodies, criticalities, deadlines, identity
+from mainstay.http import criticalities, deadlines
 from mainstay.http.admission import Admission, Ticket
+from mainstay.http.entrance import access, answers, bodies, identity
+from mainstay.http.entrance.proxies import TrustedProxies
 from mainstay.http.exchange import EXCHANGE, REFUSED, Exchange
 from mainstay.http.options import Options
-from mainstay.http.proxies import TrustedProxies
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]

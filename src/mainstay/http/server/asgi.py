@@ -14,13 +14,14 @@ from typing import Any
 import uvicorn
 
 from mainstay.health.lifecycle import PROCESS, Lifecycle
-from mainstay.http import draining, options
-from mainstay.http.asgi import AsgiEntrance
-from mainstay.http.corked import CorkedProtocol
-from mainstay.http.listening import BACKLOG, listen
-from mainstay.http.loading import Assignment
-from mainstay.http.proxies import TrustedProxies
-from mainstay.http.static import AsgiStatic, find_files
+from mainstay.http import options
+from mainstay.http.entrance.asgi import AsgiEntrance
+from mainstay.http.entrance.proxies import TrustedProxies
+from mainstay.http.entrance.static import AsgiStatic, find_files
+from mainstay.http.server import draining
+from mainstay.http.server.corked import CorkedProtocol
+from mainstay.http.server.listening import BACKLOG, listen
+from mainstay.http.server.loading import Assignment
 
 KEEP_ALIVE = 75
 """Seconds an idle connection is kept: longer than the edge keeps it, so that the edge closes first."""

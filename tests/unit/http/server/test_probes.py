@@ -11,7 +11,7 @@ import pytest
 
 from mainstay.health import progress
 from mainstay.health.lifecycle import PROCESS
-from mainstay.http import probes
+from mainstay.http.server import probes
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from typing import Any
 
 from mainstay.base.deadline import NEVER, Deadline
 from mainstay.health.lifecycle import Lifecycle
-from mainstay.http import answers
 from mainstay.http.admission import Admission
+from mainstay.http.entrance import answers
 from mainstay.http.exchange import Exchange
 
 Message = MutableMapping[str, Any]
