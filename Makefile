@@ -4,7 +4,7 @@ MAKEFLAGS += --no-print-directory
 PYTHON ?= $(shell scripts/find-python 3.11+)
 BIN := .venv/bin
 MAINSTAY := $(BIN)/mainstay --file boxoffice/mainstay.toml
-LONG := --only failovers --only scramble --only fifty-kills --only frozen --only soak
+LONG := --only failovers --only scramble --only fifty-kills --only rollouts --only frozen --only soak
 LOCKED := pyproject.toml $(wildcard requirements/*.txt) scripts/environment
 
 .PHONY: help
