@@ -16,7 +16,7 @@ from typing import Any
 
 from mainstay.ops.prove import Client, Journey
 
-EVENTS = 150
+EVENTS = 200
 """Most events whose seats are for sale here, about five hundred seats each; reading them all takes seconds."""
 
 READERS = 8
