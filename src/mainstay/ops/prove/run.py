@@ -171,8 +171,8 @@ class _Run:
         names = [str(row["name"]) for row in await proved.processes()]
         claim = replace(claim, strikes=schedule.resolve(claim.strikes, names, seed))
         journeys = await self.journeys.fresh(proved.url)
-        with self.folder.open_history(claim) as stream:
-            return await Trial(claim, proved, journeys, self.progress, seed, stream).run()
+        with self.folder.open_history(claim) as stream, self.folder.open_held(claim) as held:
+            return await Trial(claim, proved, journeys, self.progress, seed, stream, held).run()
 
     async def _shrink(self, result: Result, proved: ProvedSystem, seed: int) -> None:
         """Find less that still fails, and save it where ``--replay`` takes it from."""

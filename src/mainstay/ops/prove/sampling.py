@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import IO
 
 from mainstay.ops.prove.faults.targets import PROXIES
 from mainstay.ops.prove.judging.growth import Sample
@@ -16,24 +17,36 @@ from mainstay.ops.supervise import proc
 EVERY = 2.0
 """Seconds between two looks."""
 
+COLUMNS = ("moment", "process", "pid", "memory", "descriptors", "connections")
+
 MOST_BUSY = 0.02
 """The share of its time that looking may take: a system of many processes is looked at less often."""
 
 
 class Sampler:
-    """Collects `Sample` values until its task is cancelled."""
+    """Collects `Sample` values until its task is cancelled, and writes each down as comma-separated values."""
 
-    def __init__(self, system: ProvedSystem) -> None:
+    def __init__(self, system: ProvedSystem, held: IO[str] | None = None) -> None:
         self._system = system
+        self._held = held
         self.samples: list[Sample] = []
+        if held is not None:
+            held.write(f"{','.join(COLUMNS)}\n")
 
     async def run(self) -> None:
         """Look again and again; what has just died is left out."""
         while True:
             rows = await self._system.processes()
             began = time.monotonic()
-            self.samples += await asyncio.to_thread(look, rows, began)
+            found = await asyncio.to_thread(look, rows, began)
+            self.samples += found
+            if self._held is not None:
+                self._held.writelines(map(_line, found))
             await asyncio.sleep(max(EVERY, (time.monotonic() - began) / MOST_BUSY))
+
+
+def _line(sample: Sample) -> str:
+    return f"{','.join(str(getattr(sample, name)) for name in COLUMNS)}\n"
 
 
 def look(rows: list[dict[str, object]], moment: float) -> list[Sample]:

@@ -51,6 +51,7 @@ class Trial:
         progress: Progress,
         seed: int,
         stream: IO[str],
+        held: IO[str] | None = None,
     ) -> None:
         self.claim = claim
         self.system = system
@@ -62,7 +63,7 @@ class Trial:
         self._journeys = journeys
         self._is_stuck = False
         self._generator = Generator(journeys, claim.load, system.url, self.history, seed=seed)
-        self._sampler = Sampler(system)
+        self._sampler = Sampler(system, held)
         self._readiness: Judgement | None = None
 
     async def run(self) -> Result:

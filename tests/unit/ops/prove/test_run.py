@@ -113,6 +113,7 @@ async def test_each_claim_is_tried_in_order_and_everything_is_written(
         path.name for path in folder.path.iterdir()
     }
     assert (folder.path / "claims" / "second" / "history.jsonl").stat().st_size > 100
+    assert (folder.path / "claims" / "second" / "held.csv").read_text().startswith("moment,process,pid,")
     assert "engine.found" in (folder.path / "events.jsonl").read_text()
 
 

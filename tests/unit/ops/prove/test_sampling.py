@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import os
 import socket
 import subprocess
@@ -73,7 +75,8 @@ class System:
 
 async def test_it_looks_again_and_again_until_it_is_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sampling, "EVERY", 0.01)
-    sampler = Sampler(System())  # type: ignore[arg-type]
+    held = io.StringIO()
+    sampler = Sampler(System(), held)  # type: ignore[arg-type]
     task = asyncio.create_task(sampler.run())
     until = time.monotonic() + 10.0
     while len(sampler.samples) < 4 and time.monotonic() < until:
@@ -85,3 +88,7 @@ async def test_it_looks_again_and_again_until_it_is_cancelled(monkeypatch: pytes
     assert seen[:4] == ["web.web.1", "web.web.2", "web.web.2", "web.web.2"]
     rounds = [sample.moment for sample in sampler.samples]
     assert rounds[0] == rounds[1] < rounds[2] < rounds[3]
+    header, *lines = csv.reader(held.getvalue().splitlines())
+    assert header == ["moment", "process", "pid", "memory", "descriptors", "connections"]
+    assert [line[1] for line in lines[:4]] == seen[:4]
+    assert [float(line[3]) for line in lines] == [sample.memory for sample in sampler.samples[: len(lines)]]

@@ -5,6 +5,7 @@ The evidence folder: made before anything is started, filled while the proof run
         topology.toml   what was proved, secrets masked
         events.jsonl    what the supervisor did and why
         claims/<name>/history.jsonl    every operation and fact, line by line as they happened
+        claims/<name>/held.csv         what each process held meanwhile: memory, descriptors, connections
         claims/<name>/claim.json       what became of it
         logs/           of the twin's processes, secrets masked
         proof.json  report.html  junit.xml  summary.md
@@ -160,7 +161,13 @@ class Folder:
 
     def open_history(self, claim: Claim) -> IO[str]:
         """Where the history of a claim goes while it is made; a disk that is full is told of at the end."""
-        path = self.claim(claim) / "history.jsonl"
+        return self._open(self.claim(claim) / "history.jsonl")
+
+    def open_held(self, claim: Claim) -> IO[str]:
+        """Where goes what each process holds while a claim is tried, in the same way."""
+        return self._open(self.claim(claim) / "held.csv")
+
+    def _open(self, path: Path) -> IO[str]:
         try:
             return Ledger(path, self.troubles.append)
         except OSError as error:
