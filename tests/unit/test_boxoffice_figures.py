@@ -67,7 +67,7 @@ def test_there_are_seats_for_all_long_claims_together() -> None:
     assert seats[1] > steps("scramble")
 
 
-def test_a_scramble_of_twelve_minutes_is_fifty_thousand_attempts() -> None:
+def test_the_scramble_is_fifty_thousand_attempts() -> None:
     (claim,) = (each for each in FIGURES["prove"]["claim"] if each["name"] == "scramble")
     attempts = claim["rate"] * seconds(claim["during"]) * JOURNEYS.CONTENDERS
     assert attempts == pytest.approx(50_000, rel=0.05)
