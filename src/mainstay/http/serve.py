@@ -16,6 +16,7 @@ from pathlib import Path
 
 from mainstay.base.errors import InvalidInput, MainstayError, OperationFailed
 from mainstay.http.entrance import proxies
+from mainstay.http.server import garbage
 from mainstay.http.server.loading import Assignment, load, read_assignment
 from mainstay.observability.settings import ensure_output
 
@@ -44,6 +45,7 @@ def run(assignment: Assignment, root: Path) -> None:
     trusted = proxies.from_environment()
     application = load(assignment, root)
     ensure_output()
+    garbage.settle()
     if assignment.interface == "asgi":
         from mainstay.http.server.asgi import serve_asgi  # each server is an extra of its own
 

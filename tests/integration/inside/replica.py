@@ -127,6 +127,11 @@ class Replica:
             time.sleep(0.02)
         return lines
 
+    def memory(self) -> int:
+        """Bytes of its own."""
+        resident, shared = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1:3]
+        return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
+
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
 

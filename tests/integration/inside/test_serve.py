@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import struct
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -219,3 +220,28 @@ def test_cut_body_is_not_taken_for_an_empty_one(steady: Steady, interface: str) 
         answer = connection.recv(1000)
     assert b"200 OK" not in answer
     assert replica.wait_for_lines(1)[0]["status"] != 200
+
+
+def test_a_full_collection_passes_by_what_was_loaded_for_good(
+    steady: Callable[[str], Replica], interface: str
+) -> None:
+    """Some 70,000 objects, which would make everybody wait each time."""
+    assert steady(interface).get("/garbage/").json()["watched"] < 20_000
+
+
+def test_a_connection_that_was_reset_is_forgotten(start: Start, interface: str) -> None:
+    """Each holds some 13 kB; kept for as long as an idle connection is, a thousand a second would be a gigabyte."""
+    replica = start(interface)
+    _reset(replica, 300)
+    before = replica.memory()
+    _reset(replica, 2000)
+    assert replica.memory() - before < 10_000_000
+
+
+def _reset(replica: Replica, times: int) -> None:
+    """Ask for a page, read the answer and reset the connection."""
+    for _ in range(times):
+        with socket.create_connection(("127.0.0.1", replica.port), timeout=3) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            connection.recv(65536)

@@ -61,3 +61,8 @@ class CorkedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(CorkedTransport(transport))  # type: ignore[arg-type] # it has all its methods
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """uvicorn leaves the timer of an idle connection running when the other side reset it, and with it all of it."""
+        super().connection_lost(exc)
+        self._unset_keepalive_if_required()

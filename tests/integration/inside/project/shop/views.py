@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import logging
 import os
 import time
@@ -17,6 +18,11 @@ logger = logging.getLogger(__name__)
 def hello(request):
     logger.info("said hello")
     return HttpResponse("hello")
+
+
+def garbage(request):
+    """How many objects a full collection looks at."""
+    return JsonResponse({"watched": len(gc.get_objects())})
 
 
 def slow(request, milliseconds):
