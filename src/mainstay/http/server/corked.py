@@ -63,6 +63,6 @@ class CorkedProtocol(HttpToolsProtocol):
         super().connection_made(CorkedTransport(transport))  # type: ignore[arg-type] # it has all its methods
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """uvicorn leaves the timer of an idle connection running when the other side reset it, and with it all of it."""
+        """Stop the timer of an idle connection, which uvicorn lets hold it when the other side has reset it."""
         super().connection_lost(exc)
         self._unset_keepalive_if_required()
