@@ -2,7 +2,7 @@
 Overload in simulated time: which way of moving the limit keeps the work done, and the wait short.
 
 A replica is a number of cores shared by all that is worked on, and a time that each request waits for
-something else, such as a database. Arrivals are a Poisson process; nobody repeats. The same seeds for
+something else, such as a database. Arrivals are a Poisson process; nobody repeats, unless asked for. The same seeds for
 every algorithm. ``python -m bench.overload`` prints the table of docs/decisions/0013.
 """
 
@@ -20,6 +20,9 @@ from mainstay.http.admission import Admission, Aimd, Fixed, Gradient, Limit, Tic
 ROOM = 128
 DEADLINE = 5.0
 BIN = 0.5
+GIVE_UP = 30.0
+"""Seconds after which a caller who was refused again and again comes no more."""
+BACKOFF_CEILING = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,9 @@ class _Request:
     compute: float
     wait: float
     begun: float = 0.0
+    first: float = 0.0
+    """When its caller came for the first time."""
+    attempt: int = 1
 
 
 class Simulation:
@@ -102,7 +108,10 @@ class Simulation:
         phases: Sequence[Phase],
         seed: int,
         levels: Callable[[random.Random], Criticality] = lambda _: Criticality.CRITICAL,
+        returning: Callable[[Admission], float] | None = None,
     ) -> None:
+        """``returning`` says how long the refused are asked to stay away; without it nobody comes again."""
+        self._returning = returning
         self.now = 0.0
         self.outcome = Outcome()
         self._replica = replica
@@ -160,10 +169,11 @@ class Simulation:
         for key, (request, left) in self._computing.items():
             self._computing[key] = (request, left - work)
 
-    def _arrive(self) -> None:
+    def _arrive(self, first: float | None = None, attempt: int = 1) -> None:
         compute = self._replica.compute * self._random.uniform(0.7, 1.3)
         wait = self._replica.wait * self._random.uniform(0.7, 1.3)
         request = _Request(self.now, self._levels(self._random), compute, wait)
+        request.first, request.attempt = self.now if first is None else first, attempt
         wake = _Wake(self, request)
         verdict = self.admission.enter("/", lambda _: request.level, self.now + DEADLINE, lambda: wake)
         if verdict is True:
@@ -182,6 +192,12 @@ class Simulation:
     def _refuse(self, request: _Request) -> None:
         self._debt += self._replica.refusal
         self.outcome.refused.append((request.arrived, request.level))
+        if self._returning is None:
+            return
+        jitter = self._random.uniform(0.0, min(0.1 * 2.0 ** (request.attempt - 1), BACKOFF_CEILING))
+        again = self.now + max(self._returning(self.admission), jitter)
+        if again <= request.first + GIVE_UP:
+            self._at(again, lambda: self._arrive(request.first, request.attempt + 1))
 
     def _finish(self, request: _Request) -> None:
         self.outcome.done.append((request.arrived, self.now - request.arrived, request.level))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from bench.overload import Phase, Replica, Simulation, judge
 from mainstay.base.criticality import Criticality
 from mainstay.http.admission import Admission, Aimd, Fixed, Gradient, Limit, Ticket, current
+from mainstay.http.admission.comeback import LONGEST, Comeback
 
 SHEDDABLE, SHEDDABLE_PLUS, CRITICAL, CRITICAL_PLUS = Criticality
 
@@ -401,6 +402,48 @@ def test_important_work_succeeds_in_an_overload() -> None:
     assert success[CRITICAL_PLUS] >= 0.999
     assert [round(each, 2) for each in success] == sorted(round(each, 2) for each in success)
     assert success[SHEDDABLE] < 0.1
+
+
+# --- who was refused comes again ---------------------------------------------------------------
+
+DEAR = Replica("saying no costs", cores=1, compute=0.010, wait=0.02, refusal=0.002)
+PEAK = (Phase(10, 0.6), Phase(10, 3.0), Phase(60, 0.6))
+
+
+@pytest.mark.parametrize(("asked", "recovers"), [(Admission.retry_after, True), (lambda _: 1.0, False)])
+def test_those_who_come_again_do_not_keep_it_busy(
+    asked: Callable[[Admission], float], recovers: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ten seconds of too much are over within forty; with the same second for all they never are."""
+    monkeypatch.setattr("random.randint", random.Random(1).randint)
+    run = Simulation(DEAR, Aimd(128), PEAK, seed=1, returning=asked).run()
+    assert (run.rate(60, 80) / DEAR.capacity > 0.55) is recovers
+    assert (sum(70 <= at < 80 for at, _ in run.refused) < 30) is recovers
+
+
+def test_one_burst_is_asked_to_stay_away_for_a_second() -> None:
+    gate = Gate(2, room=2)
+    gate.fill()
+    for _ in range(50):
+        assert gate.enter() is False
+    assert gate.admission.retry_after() == 1
+
+
+def test_the_time_to_stay_away_follows_what_is_refused_and_ends_with_it() -> None:
+    comeback, served = Comeback(), [0, 0, 0, 0]
+    for step in range(600):
+        comeback.refuse(step / 10, served)
+    assert comeback.seconds == LONGEST
+    drawn = [comeback.draw() for _ in range(500)]
+    assert (min(drawn), max(drawn)) == (1, LONGEST)
+    served[2] += 10_000
+    for step in range(600, 1200):
+        comeback.refuse(step / 10, served)
+        served[2] += 5
+    assert comeback.seconds == 1.0
+    comeback.seconds = 20.0
+    comeback.refuse(200.0, served)
+    assert (comeback.seconds, comeback.draw()) == (1.0, 1)
 
 
 def test_same_seed_same_run() -> None:

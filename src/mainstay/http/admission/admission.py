@@ -19,6 +19,7 @@ from time import monotonic
 from typing import Any
 
 from mainstay.base.criticality import Criticality
+from mainstay.http.admission.comeback import Comeback
 from mainstay.http.admission.limit import Fixed, Limit
 
 SHARES = (0.5, 0.7, 0.9, 1.0)
@@ -104,6 +105,7 @@ class Admission:
         self._pressed = False
         self._last_arrival = 0.0
         self._last_refusal = 0.0
+        self._comeback = Comeback()
         self._value = -1.0
         self._follow()
         _publish(self)
@@ -204,6 +206,10 @@ class Admission:
             "held_back": _by_name(self.held_back),
         }
 
+    def retry_after(self) -> int:
+        """Seconds after which somebody who was refused may try again: the longer, the more were refused."""
+        return self._comeback.draw()
+
     @property
     def waiting(self) -> int:
         return self._waiting
@@ -248,7 +254,8 @@ class Admission:
 
     def _count_refusal(self, level: Criticality) -> None:
         self.refused[level] += 1
-        self._last_refusal = self._clock()
+        self._last_refusal = now = self._clock()
+        self._comeback.refuse(now, self.admitted)
 
     def _advance(self, now: float) -> list[Ticket]:
         """Let in whoever may now; the tickets that were decided."""

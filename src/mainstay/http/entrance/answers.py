@@ -19,7 +19,7 @@ from mainstay.http.problems.accept import wants_page
 JSON = "application/json"
 PROBLEM = MEDIA_TYPE
 RETRY_AFTER = "1"
-"""Seconds; a full process has room again within one, and another replica has it now."""
+"""Seconds; a process that leaves is replaced by then, and another replica has room now."""
 
 PATHS = frozenset(wire.INTERNAL_PATHS)
 
@@ -72,9 +72,9 @@ def of_probe(answer: readiness.Answer) -> Answer:
     return Answer(answer.code, JSON, json.dumps(answer.as_json()).encode())
 
 
-def overloaded(accept: str = "") -> Answer:
+def overloaded(accept: str = "", retry_after: int = 1) -> Answer:
     """More than the process can answer in time; ``accept`` is the request's header of that name."""
-    return problem(503, "overloaded", "", ("retry-after", RETRY_AFTER), accept=accept)
+    return problem(503, "overloaded", "", ("retry-after", str(retry_after)), accept=accept)
 
 
 def too_late(accept: str = "") -> Answer:

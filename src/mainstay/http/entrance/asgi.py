@@ -101,7 +101,7 @@ class AsgiEntrance:
                 await reply.end()
             else:
                 exchange.route, exchange.view = "", REFUSED
-                await reply.answer(answers.overloaded(exchange.accept))
+                await reply.answer(answers.overloaded(exchange.accept, self._admission.retry_after()))
         except asyncio.CancelledError:
             if not reply.was_cancelled():
                 raise

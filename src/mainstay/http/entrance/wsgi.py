@@ -80,7 +80,8 @@ class WsgiEntrance:
             return exit_.through(_send_answer(start, answers.malformed(exit_.exchange.accept)))
         if not exit_.enter():
             exit_.exchange.route, exit_.exchange.view = "", REFUSED
-            return exit_.through(_send_answer(start, answers.overloaded(exit_.exchange.accept)))
+            refusal = answers.overloaded(exit_.exchange.accept, exit_.retry_after())
+            return exit_.through(_send_answer(start, refusal))
         if not bodies.settle(environ):
             return exit_.through(_send_answer(start, answers.malformed(exit_.exchange.accept)))
         return self._answer(environ, start, exit_)
@@ -166,6 +167,9 @@ class _Exit:
         granted = verdict if isinstance(verdict, bool) else _wait(self._admission, verdict)
         self._begun = monotonic() if granted else None
         return granted
+
+    def retry_after(self) -> int:
+        return self._admission.retry_after() if self._admission is not None else 1
 
     def was_stopped(self) -> bool:
         """Whether an error 500 only says that a checkpoint stopped the work."""

@@ -39,6 +39,10 @@ jitter", https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitte
 """
 
 
+HEEDED = 30.0
+"""Most seconds of a ``Retry-After`` that are waited: as long as a caller repeats at all."""
+
+
 def judge(kind: Kind, answer: Answer, expect: Container[int]) -> Outcome:
     """What an answer says of its operation: the table above."""
     status = answer.status
@@ -60,9 +64,9 @@ def is_repeatable(kind: Kind, outcome: Outcome, answer: Answer) -> bool:
 
 
 def pause(attempt: int, answer: Answer) -> float:
-    """Seconds to wait after this attempt; a ``Retry-After`` in seconds is heeded up to the longest wait."""
+    """Seconds to wait after this attempt; a ``Retry-After`` in seconds is heeded up to `HEEDED`."""
     asked = answer.headers.get("retry-after", "")
-    least = min(float(asked), BACKOFF.ceiling) if asked.isdigit() else 0.0
+    least = min(float(asked), HEEDED) if asked.isdigit() else 0.0
     return max(least, random.uniform(0.0, BACKOFF.delay(attempt)))  # noqa: S311 - spreads callers, no secret
 
 

@@ -70,7 +70,8 @@ def test_waits_grow_and_heed_the_server(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(outcome.random, "uniform", lambda least, most: most)
     assert [pause(attempt, SILENT) for attempt in (1, 2, 3, 9)] == [0.1, 0.2, 0.4, 2.0]
     assert pause(1, Answer(503, {"retry-after": "1"})) == 1.0
-    assert pause(1, Answer(503, {"retry-after": "3600"})) == 2.0
+    assert pause(1, Answer(503, {"retry-after": "17"})) == 17.0
+    assert pause(1, Answer(503, {"retry-after": "3600"})) == 30.0
     assert pause(1, Answer(503, {"retry-after": "Wed, 21 Oct"})) == 0.1
 
 
