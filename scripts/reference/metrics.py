@@ -26,9 +26,8 @@ LINE = re.compile(r'"# HELP (mainstay_\w+) (.+?)"')
 def page() -> str:
     register("logs", output.figures)
     metrics = Metrics()
-    families = sorted(
-        {(each.name, each.documentation): None for each in _collected(metrics.compatible, metrics.registry)}
-    )
+    collected = _collected(metrics.compatible, metrics.registry)
+    families = sorted({(_shown(each), each.documentation) for each in collected})
     own = LINE.findall(inspect.getsource(supervisor))
     return "\n".join(
         [
@@ -43,6 +42,11 @@ def page() -> str:
 def _collected(*registries: Any) -> Iterator[Any]:
     for registry in registries:
         yield from registry.collect()
+
+
+def _shown(family: Any) -> str:
+    """The name as a Prometheus shows it: the library leaves the ending of counters to the exposition."""
+    return f"{family.name}_total" if family.type == "counter" else str(family.name)
 
 
 def _section(title: str, rows: list[tuple[str, str]]) -> str:

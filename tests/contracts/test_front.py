@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
+import importlib.util
 import re
 import tomllib
 from pathlib import Path
@@ -139,3 +142,89 @@ def test_files_named_in_architecture_and_readme_exist(page: Path) -> None:
     named = re.findall(r"`((?:src|tests|scripts|docs|bench|boxoffice)/[\w./-]+)`", page.read_text())
 
     assert [each for each in named if not (ROOT / each).exists()] == []
+
+
+CAPABILITIES = [
+    "concepts/fast-handler.md",
+    "concepts/deadlines.md",
+    "concepts/admission.md",
+    "concepts/criticality.md",
+    "concepts/problem-details.md",
+    "concepts/observability.md",
+    "concepts/security.md",
+    "how-to/health.md",
+    "how-to/rate-limits.md",
+    "how-to/prometheus-grafana.md",
+]
+HEADINGS = (
+    "Guarantee",
+    "When",
+    "When not",
+    "Example",
+    "What goes wrong",
+    "Settings",
+    "Metrics",
+    "Proof",
+)
+
+
+@pytest.mark.parametrize("page", CAPABILITIES)
+def test_a_page_on_a_capability_answers_the_same_questions(page: str) -> None:
+    """Who has read one finds things in all; and the proof says what to type."""
+    text = (ROOT / "docs" / page).read_text()
+    assert set(HEADINGS) - set(re.findall(r"^## (.+)$", text, re.MULTILINE)) == set()
+
+    proof = FENCE.findall(text.partition("## Proof")[2])
+    typed = "".join(shown for language, shown in proof if language == "console")
+    assert "make test" in typed
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_tests_that_a_page_says_to_run_exist(page: Path) -> None:
+    named = re.findall(r"make test ARGS=\"([^\"]+)\"", page.read_text())
+    paths = [each for text in named for each in text.split() if each.startswith("tests/")]
+
+    assert [each for each in paths if not (ROOT / each).exists()] == []
+
+
+def samples() -> list[Any]:
+    return [
+        pytest.param(text, id=f"{name(page)}:{number}")
+        for page in PAGES
+        if page.parent.name != "reference"  # signatures, written from the code
+        for number, (language, text) in enumerate(FENCE.findall(page.read_text()))
+        if language == "python"
+    ]
+
+
+@pytest.mark.parametrize("text", samples())
+def test_python_shown_can_be_read_and_what_it_imports_from_here_exists(text: str) -> None:
+    tree = ast.parse(text)
+    imports = [each for each in ast.walk(tree) if isinstance(each, ast.ImportFrom)]
+    wanted = [(str(each.module), alias.name) for each in imports for alias in each.names]
+    wanted = [pair for pair in wanted if pair[0].split(".")[0] == "mainstay"]
+    used = {
+        ("mainstay.settings", each.attr)
+        for each in ast.walk(tree)
+        if isinstance(each, ast.Attribute)
+        and isinstance(each.value, ast.Name)
+        and each.value.id == "mainstay"
+    }
+
+    assert [pair for pair in [*wanted, *used] if not exists(*pair)] == []
+
+
+def exists(module: str, attribute: str) -> bool:
+    """Whether this can be imported from there; a module below it counts."""
+    if hasattr(importlib.import_module(module), attribute):
+        return True
+    return importlib.util.find_spec(f"{module}.{attribute}") is not None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_metrics_that_a_page_names_exist(page: Path) -> None:
+    known = set(re.findall(r"`(mainstay_\w+)`", (ROOT / "docs/reference/metrics.md").read_text()))
+    known |= {"mainstay_middleware", "mainstay_prepare"}  # commands of manage.py
+    named = re.findall(r"\b(mainstay_[a-z_]*[a-z])(?![\w…])", code(page))
+
+    assert [each for each in named if each not in known] == []

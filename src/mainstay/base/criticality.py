@@ -31,5 +31,5 @@ CRITICALITY: ContextVar[Criticality] = ContextVar("mainstay_criticality", defaul
 
 
 def current_criticality() -> Criticality:
-    """How important the work being done is; calls to other services pass it on."""
+    """How important the work being done is."""
     return CRITICALITY.get()

@@ -13,6 +13,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypedDict, Unpack
+from urllib.parse import urlencode
 
 from mainstay.base import wire
 from mainstay.ops.prove.history import Fact, FactKind, History, Kind, Operation, Outcome
@@ -24,6 +25,9 @@ from mainstay.ops.prove.loading.outcome import is_repeatable, judge, pause, said
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 EXPECTED_OF_READS = (200,)
 EXPECTED_OF_WRITES = (200, 201, 202, 204)
+
+BODIES = ("json", "form", "body")
+"""The settings of a request that are its content."""
 
 RETRY_FOR = 30.0
 """Seconds for which a caller that repeats does so, unless it says how long."""
@@ -51,6 +55,14 @@ class Reply(Answer):
     @property
     def ok(self) -> bool:
         return self.outcome is Outcome.OK
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies that this answer sets, by name; the value of one that it deletes is empty."""
+        lines = self.headers.get("set-cookie", "").split("\n")
+        pairs = [line.partition(";")[0].partition("=") for line in lines]
+        found = {name.strip(): value.strip() for name, equals, value in pairs if equals}
+        return {name: "" if value == '""' else value for name, value in found.items()}
 
     @property
     def json(self) -> Any:
@@ -111,6 +123,8 @@ class How(TypedDict, total=False):
 
     json: Any
     """The body, as JSON."""
+    form: Mapping[str, object] | None
+    """The body, as a browser sends a form without files; a list sends its field several times."""
     body: bytes
     headers: Mapping[str, str]
     key: bool | str | None
@@ -130,7 +144,7 @@ class How(TypedDict, total=False):
 
 class Client:
     """
-    One caller. Each step gets its own, which begins with the token and the headers that `set_up` left.
+    One caller. Each step gets its own, which begins with the token, the headers and the cookies that `set_up` left.
 
     The latency of the first request of a step counts from the moment at which the step
     was due, that of later ones from the moment they were asked.
@@ -143,6 +157,11 @@ class Client:
         """Sent as ``Authorization: Bearer …`` where set."""
         self.headers: dict[str, str] = {}
         """Sent with every request."""
+        self.cookies: dict[str, str] = {}
+        """
+        Sent with every request, by name. None is kept by itself: ``client.cookies.update(answer.cookies)``
+        keeps those of an answer. One whose value is empty is not sent.
+        """
         self.session = session or journey
         """Names this caller in facts about what it wrote and read."""
         self.journey = journey
@@ -167,7 +186,7 @@ class Client:
         """
         due = self._due if due is None else due
         client = Client(self._http, self._recorder, self.journey, session=session, due=due)
-        client.token, client.headers = self.token, dict(self.headers)
+        client.token, client.headers, client.cookies = self.token, dict(self.headers), dict(self.cookies)
         return client
 
     # --- requests --------------------------------------------------------------------
@@ -279,19 +298,20 @@ class Client:
         The request as it would be sent.
 
         Raises:
-            TypeError: There is no such setting: a misspelt one would say nothing and change nothing.
+            TypeError: There is no such setting, or there is more than one body: what is not sent would
+                say nothing and change nothing.
         """
         if unknown := how.keys() - How.__annotations__.keys():
             known = ", ".join(How.__annotations__)
             raise TypeError(f"a request has no setting {', '.join(sorted(unknown))}; there are {known}")
         method = method.upper()
         headers = dict(self.headers)
-        body = how.get("body", b"")
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
-        if (content := how.get("json")) is not None:
-            body = json.dumps(content).encode()
-            headers["Content-Type"] = "application/json"
+        if cookies := "; ".join(f"{name}={value}" for name, value in self.cookies.items() if value):
+            headers["Cookie"] = cookies
+        body, kind = _encoded(how)
+        headers.update(kind)
         if key := how.get("key"):
             headers[wire.IDEMPOTENCY_KEY] = uuid.uuid4().hex if key is True else key
         headers.update(how.get("headers", {}))
@@ -356,6 +376,23 @@ class Client:
         number = _finite(kind, value)
         fact = Fact(time.monotonic(), kind, set, str(item), owner, number, session, self._operation)
         self._recorder.history.add(fact)
+
+
+def _encoded(how: How) -> tuple[bytes, dict[str, str]]:
+    """
+    The body, and the header that says what it is.
+
+    Raises:
+        TypeError: More than one is given.
+    """
+    given = [name for name, content in how.items() if name in BODIES and content is not None]
+    if len(given) > 1:
+        raise TypeError(f"a request has one body, not {' and '.join(given)}")
+    if (form := how.get("form")) is not None:
+        return urlencode(form, doseq=True).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
+    if (content := how.get("json")) is not None:
+        return json.dumps(content).encode(), {"Content-Type": "application/json"}
+    return how.get("body", b""), {}
 
 
 def _finite(kind: str, value: object) -> float:

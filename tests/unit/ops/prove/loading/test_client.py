@@ -165,6 +165,47 @@ async def test_token_and_headers_go_to_the_steps_and_not_back() -> None:
     assert "X-Own" not in http.asked[1].headers
 
 
+async def test_a_form_is_sent_as_a_browser_sends_it() -> None:
+    caller, http, _ = client(Answer(302))
+    fields = {"email": "ada@example.com", "note": "a b&c=ü\n", "seat": [1, 2]}
+    assert (await caller.post("/", form=fields, expect=(302,))).ok
+    (asked,) = http.asked
+    assert asked.body == b"email=ada%40example.com&note=a+b%26c%3D%C3%BC%0A&seat=1&seat=2"
+    assert asked.headers["Content-Type"] == "application/x-www-form-urlencoded"
+
+
+async def test_a_request_has_one_body() -> None:
+    caller, http, _ = client(Answer(200))
+    with pytest.raises(TypeError, match="one body, not json and form"):
+        await caller.post("/", json={}, form={})
+    assert http.asked == []
+
+
+async def test_cookies_are_sent_once_they_are_kept() -> None:
+    caller, http, _ = client(
+        Answer(200, {"set-cookie": "csrftoken=a=b; Path=/; SameSite=Lax\nsessionid=s1; HttpOnly"}),
+        Answer(200),
+    )
+    page = await caller.get("/")
+    assert page.cookies == {"csrftoken": "a=b", "sessionid": "s1"}
+    await caller.get("/")
+    caller.cookies.update(page.cookies)
+    step = caller.begin("buyer-1")
+    step.cookies["own"] = "1"
+    step.cookies.update({"sessionid": ""})
+    await step.get("/")
+    await caller.get("/")
+    sent = [asked.headers.get("Cookie") for asked in http.asked]
+    assert sent == [None, None, "csrftoken=a=b; own=1", "csrftoken=a=b; sessionid=s1"]
+
+
+async def test_a_cookie_that_is_deleted_is_empty_and_one_in_quotes_stays_as_it_was_sent() -> None:
+    caller, _, _ = client(
+        Answer(200, {"set-cookie": 'sessionid=""; Max-Age=0\nmessages="a\\054b"\nnonsense'})
+    )
+    assert (await caller.get("/")).cookies == {"sessionid": "", "messages": '"a\\054b"'}
+
+
 async def test_an_idempotency_key_given_as_a_header_counts_in_any_case() -> None:
     caller, _, history = client(Answer(200))
     await caller.put("/", headers={"idempotency-key": "k"})

@@ -1,0 +1,85 @@
+"""Longer samples of the documentation do what the page says; each is run as it stands there."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+PROJECT = """
+import json
+import django
+from django.conf import settings
+
+settings.configure(
+    SECRET_KEY="x", ROOT_URLCONF="shop.urls", USE_TZ=True,
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+    INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes", "django.contrib.sessions", "shop"],
+    MIDDLEWARE=[
+        "mainstay.http.middleware.EntranceMiddleware",
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+    ],
+    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField", ALLOWED_HOSTS=["*"],
+    PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
+)
+django.setup()
+from django.core.management import call_command
+call_command("migrate", run_syncdb=True, verbosity=0)
+
+from django.contrib.auth.models import User
+from django.test import Client
+from shop.models import Order
+
+def caller(name):
+    client = Client()
+    client.force_login(User.objects.create_user(name))
+    return client
+
+def ask(client, key, seats):
+    headers = {"Idempotency-Key": key} if key else {}
+    answer = client.post("/", json.dumps({"seats": seats}), content_type="application/json", headers=headers)
+    said = answer.json()
+    return [answer.status_code, said.get("id") or said["type"]]
+
+ada, bob = caller("ada"), caller("bob")
+told = [ask(ada, "k1", 2), ask(ada, "k1", 2), ask(ada, "k1", 3), ask(ada, "", 2), ask(ada, "k2", 2), ask(bob, "k1", 2)]
+print(json.dumps([told, Order.objects.count()]))
+"""
+
+
+def blocks(page: str) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
+
+
+def test_a_view_that_honours_its_key_does_it_once(tmp_path: Path) -> None:
+    models, views = blocks("docs/how-to/idempotency.md")
+    app = tmp_path / "shop"
+    app.mkdir()
+    (app / "__init__.py").touch()
+    (app / "models.py").write_text(models)
+    (app / "views.py").write_text(f"from shop.models import Order\n{views}")
+    (app / "urls.py").write_text(
+        'from django.urls import path\nfrom shop.views import place\nurlpatterns = [path("", place)]\n'
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PROJECT],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=50,
+    )
+
+    assert done.returncode == 0, done.stderr
+    first, again, other, missing, second, of_bob = (
+        "[201, 1]",
+        "[201, 1]",
+        '[422, "urn:shop:key-reused"]',
+        '[400, "urn:shop:key-missing"]',
+        "[201, 2]",
+        "[201, 3]",
+    )
+    assert done.stdout.strip() == f"[[{first}, {again}, {other}, {missing}, {second}, {of_bob}], 3]"
