@@ -143,6 +143,71 @@ async def _sql_goes_where_it_is_told(system: TwinSystem) -> None:
         await system.sql("SELECT 1", node="postgres.9")
 
 
+WRITES = """
+from django.contrib.auth.models import Group
+from django.http import HttpResponse
+from django.urls import path
+from django.views.decorators.csrf import csrf_exempt
+
+@csrf_exempt
+def groups(request):
+    if request.method == "POST":
+        Group.objects.create(name=f"group {Group.objects.count()}")
+    return HttpResponse(Group.objects.count())
+
+urlpatterns = [path("groups/", groups)]
+"""
+
+
+async def test_a_twin_writes_to_a_copy_of_a_database_of_the_projects_own(
+    shop: Running, tmp_path: Path
+) -> None:
+    """What ``startproject`` makes uses its SQLite file; the worker is a program of the project."""
+    (shop.folder / "shop" / "urls.py").write_text(WRITES)
+    settings = shop.folder / "shop" / "settings.py"
+    settings.write_text(settings.read_text().replace("DATABASES = mainstay.databases()\n", ""))
+    adds = "from django.contrib.auth.models import Group; Group.objects.create(name='of the worker')"
+    adds += "; import time; time.sleep(600)"
+    (shop.folder / "mainstay.toml").write_text(
+        "[edge]\nport = 0\n[service.web]\nprepare = ['flush --noinput']\n"
+        f'[service.web.processes.adder]\nreplicas = 1\ncommand = """python manage.py shell -c "{adds}" """\n'
+    )
+    plain = {**os.environ, "DJANGO_SETTINGS_MODULE": "shop.settings"}
+    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=shop.folder, env=plain, check=True)
+    real = shop.folder / "db.sqlite3"
+    before = real.read_bytes()
+    system = await TwinSystem.start(load(shop.folder / "mainstay.toml"), tmp_path / "twin", guard=NoGuard())
+    try:
+        url = (await system.status())["url"] + "/groups/"
+        deadline = time.monotonic() + 20.0
+        while await asyncio.to_thread(answer, url) != b"1":
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.1)
+        assert await asyncio.to_thread(answer, url, b"") == b"2"
+        assert await asyncio.to_thread(answer, url) == b"2"
+        said = [event["why"] for event in await system.events() if event["event"] == "service.warning"]
+        assert [why for why in said if f"DATABASES['default'] is a copy of {real}" in why]
+    finally:
+        await system.stop()
+    assert real.read_bytes() == before
+    assert not (tmp_path / "twin").exists()
+
+
+def answer(url: str, body: bytes | None = None) -> bytes:
+    with urllib.request.urlopen(url, body) as found:
+        return bytes(found.read())
+
+
+async def test_a_database_elsewhere_is_never_asked_by_a_twin(shop: Running, tmp_path: Path) -> None:
+    settings = shop.folder / "shop" / "settings.py"
+    elsewhere = "{'ENGINE': 'django.db.backends.postgresql', 'HOST': 'db.example', 'NAME': 'live'}"
+    settings.write_text(settings.read_text() + f"\nDATABASES['default'] = {elsewhere}\n")
+    with pytest.raises(OperationFailed, match=r"twin\.foreign-database") as failure:
+        await TwinSystem.start(load(shop.folder / "mainstay.toml"), tmp_path / "twin", guard=NoGuard())
+    assert "DATABASES['default']" in str(failure.value)
+    assert not (tmp_path / "twin").exists()
+
+
 OWNER = """
 import asyncio, sys
 from pathlib import Path

@@ -106,6 +106,21 @@ STATIC_ROOT = "MAINSTAY_STATIC_ROOT"
 INTERNAL_TOKEN = "MAINSTAY_INTERNAL_TOKEN"  # noqa: S105 - the name of a variable
 """A secret shared by the services of one system, for calls that the edge never routes."""
 
+TWIN = "MAINSTAY_TWIN"
+"""The folder of the twin that this process belongs to; set means: no database may be the real system's."""
+
+TWIN_DATABASES = "databases"
+"""The folder in a twin's folder in which its processes copy database files of the project's own."""
+
+TWIN_SETTINGS = "MAINSTAY_TWIN_SETTINGS"
+"""In a twin, the project's own settings module: `SETTINGS_MODULE` names `TWIN_SETTINGS_MODULE` there."""
+
+TWIN_HOSTS = "MAINSTAY_TWIN_HOSTS"
+"""``host:port,host:port`` at which a twin's own database is reached, directly and by links."""
+
+TWIN_READS = "MAINSTAY_TWIN_READS"
+"""Comma-separated aliases of databases elsewhere that a twin may read, as ``[prove] reads`` has them."""
+
 
 def service_url(service: str) -> str:
     """The variable that holds the base URL at which another service is called."""
@@ -160,6 +175,9 @@ ADMIN_PREFIX = "/admin/"
 
 SERVE_MODULE = "mainstay.http.serve"
 """``python -m`` this to serve the project named by the environment: the app server of one replica."""
+
+TWIN_SETTINGS_MODULE = "mainstay.db.twin_settings"
+"""The settings of every process of a twin: the project's own, with databases that are the twin's."""
 
 PREPARE_COMMAND = "mainstay_prepare"
 """The management command that migrates once, collects static files and runs first-start commands."""

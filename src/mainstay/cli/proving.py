@@ -84,6 +84,9 @@ class PlainView:
         self._total = total
         _say(f"{plural(total, 'claim')}, about {seconds_text(seconds)}")
 
+    def note(self, text: str) -> None:
+        _say(text)
+
     def claim(self, claim: Claim, number: int) -> None:
         _say(f"claim {number} of {self._total}: {claim.name}: {claim.says}")
 
@@ -136,6 +139,10 @@ class LiveView:
     def begin(self, total: int, seconds: float) -> None:
         self._total, self._estimate = total, seconds
         self._live.start()
+
+    def note(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._out.print(Text(printable(text), style="dim"))
 
     def claim(self, claim: Claim, number: int) -> None:
         self._number, self._claim, self._claim_began = number, claim, self._clock()

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.core import checks
+
+from mainstay.base import twin
 
 
 class DatabaseConfig(AppConfig):
@@ -10,6 +13,7 @@ class DatabaseConfig(AppConfig):
     verbose_name = "Mainstay database"
 
     def ready(self) -> None:
+        twin.check(settings.DATABASES)
         from mainstay.db import statements  # Django's database layer imports only once settings are there
         from mainstay.db.checks import check_databases  # reads URLs, which may import models
 

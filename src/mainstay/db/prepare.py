@@ -12,14 +12,21 @@ import traceback
 from pathlib import Path
 
 import django
+from django.conf import settings
 
-from mainstay.base.blame import import_failed
+from mainstay.base import twin
+from mainstay.base.blame import IMPORT_FAILED, import_failed
+from mainstay.base.errors import MainstayError
 
 
 def main() -> int:
     """Set Django up from the environment and run the command with this process's arguments."""
     try:
         django.setup()
+        twin.check(settings.DATABASES)
+    except MainstayError as error:
+        sys.stderr.write(f"{error}\n")
+        return IMPORT_FAILED
     except Exception as error:
         failure = import_failed(error, Path.cwd())
         sys.stderr.write(f"{failure}\n\n{''.join(traceback.format_exception(error))}")

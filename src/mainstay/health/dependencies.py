@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -42,7 +43,12 @@ class Role(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Dependency:
-    """Something outside of this process. ``limit`` and ``every`` are seconds."""
+    """
+    Something outside of this process. ``limit`` and ``every`` are seconds.
+
+    Raises:
+        ValueError: One of them is not a number of seconds above 0.
+    """
 
     name: str
     check: Check
@@ -51,6 +57,14 @@ class Dependency:
     """A check that takes longer has failed, whatever it says in the end."""
     every: float = EVERY
     """Between the end of one check and the begin of the next."""
+
+    def __post_init__(self) -> None:
+        for name in ("limit", "every"):
+            seconds = getattr(self, name)
+            # A later comparison with the clock would fail in the probe, where nobody looks for the declaration.
+            if not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
+                what = f"`{name}` of dependency {self.name!r}"
+                raise ValueError(f"{what} is a number of seconds above 0, such as 1.0, not {seconds!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,15 +216,19 @@ def dependency(
     runs in a thread of its own, every ``every`` seconds, from the first readiness probe on.
 
     Raises:
-        ValueError: There is no such role.
+        ValueError: There is no such role, or a number of seconds is none.
     """
-    kind = Role(role)
+    declared = Dependency(name, _undeclared, Role(role), limit, every)
 
     def declare(check: Check) -> Check:
-        WATCH.add(Dependency(name, check, kind, limit, every))
+        WATCH.add(replace(declared, check=check))
         return check
 
     return declare
+
+
+def _undeclared() -> None:
+    """Stands where the function will, so that what is wrong is said at the line of the decorator."""
 
 
 def of_health_check(check: Any) -> Check:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.core import checks
+
+from mainstay.base import twin
 
 
 class HttpConfig(AppConfig):
@@ -10,6 +13,7 @@ class HttpConfig(AppConfig):
     verbose_name = "Mainstay requests"
 
     def ready(self) -> None:
+        twin.check(settings.DATABASES)
         from mainstay.health.builtin import declare
         from mainstay.http.checks import check_settings
         from mainstay.http.server.probes import start_if_asked

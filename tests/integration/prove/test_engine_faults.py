@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 import tempfile
@@ -21,7 +22,7 @@ from mainstay.ops.engines.ask import converse
 from mainstay.ops.engines.postgres import PostgresNode, secret_names
 from mainstay.ops.engines.postgres.config import SUPERUSER, SUPERUSER_SECRET
 from mainstay.ops.engines.postgres.session import Session, Unanswered
-from mainstay.ops.prove.faults import catalogue, schedule
+from mainstay.ops.prove.faults import catalogue, database, schedule
 from mainstay.ops.prove.faults.fault import NotPossible, Strike
 from mainstay.ops.topology import load
 from mainstay.ops.topology.values import Memcached, Topology, Valkey
@@ -200,7 +201,34 @@ async def test_a_locked_table_holds_up_who_reads_it_and_only_for_so_long(
         (bite,) = await task
         connection.execute('SELECT count(*) FROM "Seats"')
     assert bite.evidence.bit, bite.evidence.what
-    assert '"Seats"' in bite.evidence.what, "the largest was to be locked"
+    assert '"Seats"' in bite.evidence.what, "the one that is read was to be locked"
+
+
+async def test_the_table_that_the_load_meets_is_locked_and_not_the_largest(
+    cluster: Cluster, primary: PostgresNode, target: Target
+) -> None:
+    """What was read before, as by migrations, does not count either."""
+    with cluster.connect(primary) as connection:
+        connection.execute("SET lock_timeout = '300ms'")
+        for _ in range(50):
+            connection.execute('SELECT count(*) FROM "Seats"')
+        connection.execute("SELECT pg_stat_force_next_flush()")
+        task = asyncio.create_task(schedule.run([Strike("lock", SERVICE, lasts=0.8)], target))
+        while not task.done():
+            with contextlib.suppress(psycopg.errors.LockNotAvailable):
+                await asyncio.to_thread(connection.execute, "SELECT count(*) FROM small")
+            await asyncio.sleep(0.05)
+        (bite,) = await task
+    assert bite.evidence.bit, bite.evidence.what
+    assert "public.small was locked" in bite.evidence.what
+
+
+async def test_without_any_load_the_largest_table_is_locked(
+    primary: PostgresNode, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "WATCHED_LONGEST", 0.5)
+    (bite,) = await schedule.run([Strike("lock", SERVICE, lasts=0.3)], target)
+    assert '"Seats" was locked, and nobody waited' in bite.evidence.what
 
 
 async def test_a_lock_that_nobody_noticed_is_no_bite(primary: PostgresNode, target: Target) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from mainstay.base.errors import InvalidInput
 from mainstay.health.builtin import change
-from mainstay.health.dependencies import Dependency, Observation, Role, Watch, of_health_check
+from mainstay.health.dependencies import Dependency, Observation, Role, Watch, dependency, of_health_check
 from mainstay.health.lifecycle import Lifecycle
 from mainstay.health.readiness import readiness
 
@@ -28,6 +28,14 @@ def watching(*dependencies: Dependency, forgotten: float = 60.0) -> Watch:
     for each in dependencies:
         watch.add(each)
     return watch
+
+
+@pytest.mark.parametrize("name", ["limit", "every"])
+@pytest.mark.parametrize("seconds", ["1s", None, 0, -1.0, float("nan"), float("inf")])
+def test_a_time_that_is_none_is_refused_where_it_is_declared(name: str, seconds: Any) -> None:
+    given: dict[str, Any] = {name: seconds}
+    with pytest.raises(ValueError, match=f"`{name}` of dependency 'search' is a number of seconds above 0"):
+        dependency("search", **given)
 
 
 def broken() -> None:

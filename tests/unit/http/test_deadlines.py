@@ -53,6 +53,13 @@ def test_a_stranger_is_not_believed() -> None:
     assert deadlines.begin("1", trusted=False, default=5.0).bound == float("inf")
 
 
+def test_a_decorator_without_its_seconds_says_how_it_is_written() -> None:
+    def view(request: object) -> None: ...
+
+    with pytest.raises(ValueError, match=r"write @deadline\(2\.0\) above the view"):
+        deadline(view)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf")])
 def test_a_decorator_without_a_limit_is_refused(seconds: float) -> None:
     with pytest.raises(ValueError, match="number of seconds above 0"):

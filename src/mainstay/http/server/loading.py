@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mainstay.base import environment, wire
+from mainstay.base import environment, twin, wire
 from mainstay.base.blame import IMPORT_FAILED, import_failed
 from mainstay.base.errors import InvalidInput, OperationFailed, Problem, nearest
 
@@ -58,7 +58,7 @@ def load(assignment: Assignment, root: Path) -> Any:
 
     Raises:
         OperationFailed: The settings or the application do not import; the first line
-            names the last place in the project's own code.
+            names the last place in the project's own code. Or it would use databases that are not its twin's.
     """
     if str(root) not in sys.path[:1]:
         sys.path.insert(0, str(root))
@@ -71,6 +71,7 @@ def load(assignment: Assignment, root: Path) -> Any:
         raise OperationFailed("serve.import-failed", str(error), exit_code=IMPORT_FAILED) from error
     except (Exception, SystemExit) as error:
         raise import_failed(error, root) from error
+    _check_twin()
     if not callable(application):
         found = f"{assignment.application} is a {type(application).__name__}, not an application"
         raise OperationFailed("serve.no-application", found, exit_code=IMPORT_FAILED)
@@ -110,6 +111,14 @@ def _import_urls() -> None:
         from django.urls import get_resolver
 
         _ = get_resolver().url_patterns
+
+
+def _check_twin() -> None:
+    """Once everything is imported, as an application may configure settings of its own."""
+    from django.conf import settings
+
+    if settings.configured:
+        twin.check(settings.DATABASES)
 
 
 def _attribute(path: str) -> Any:

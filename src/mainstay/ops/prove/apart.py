@@ -1,8 +1,8 @@
 """
 Services that use a database of their own and not the system's: what is claimed of that says nothing of them.
 
-Their preparation says so, because a project that forgot to change `DATABASES` works all the same. Such a database is
-also not the twin's: it is the one that the settings name.
+Their preparation says so, because a project that forgot to change `DATABASES` works all the same. What it says is
+told at the begin of a proof: a twin has copies of such databases.
 """
 
 from __future__ import annotations
@@ -27,6 +27,12 @@ def services(events: Iterable[Mapping[str, Any]]) -> frozenset[str]:
         for event in events
         if event["event"] == "service.warning" and WORDS in str(event["why"])
     )
+
+
+def warnings(events: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """What the services' preparations warned of, once each, in the order in which it was said."""
+    said = (f"{event['subject']}: {event['why']}" for event in events if event["event"] == "service.warning")
+    return tuple(dict.fromkeys(said))
 
 
 def why_not(claim: Claim, topology: Topology, apart: frozenset[str]) -> str:

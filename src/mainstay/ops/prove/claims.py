@@ -295,7 +295,7 @@ def _limits(topology: Topology) -> Iterator[Claim]:
     yield _claim(
         topology,
         f"table-locked-{service.name}",
-        f"While the largest table of {service.name} is locked, nobody waits for longer than a statement may take.",
+        f"While the busiest table of {service.name} is locked, nobody waits for longer than a statement may take.",
         (Strike("lock", service.name, lasts=2 * longest),),
         (f"worst <= {longest:g} s", "errors.get@after = 0", *NOBODY_PANICS),
     )

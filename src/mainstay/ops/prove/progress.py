@@ -15,12 +15,15 @@ class Progress(Protocol):
     """
     Called in this order by the loop that runs the proof; none of it may block or raise.
 
-    ``begin``, then for each claim ``claim``, its ``phase`` and ``strike`` with ``live``
-    in between, and ``done``; ``end`` last, also after an interruption.
+    ``begin``, a ``note`` for what is worth knowing of the system, then for each claim ``claim``, its ``phase`` and
+    ``strike`` with ``live`` in between, and ``done``; ``end`` last, also after an interruption.
     """
 
     def begin(self, total: int, seconds: float) -> None:
         """``total`` claims follow, and take about ``seconds``."""
+
+    def note(self, text: str) -> None:
+        """The system is up, and ``text`` is how it differs from what somebody may believe."""
 
     def claim(self, claim: Claim, number: int) -> None:
         """A claim is next; ``number`` counts from 1."""
@@ -50,6 +53,9 @@ class Silent:
     """Shows nothing; for ``--json`` and for tests."""
 
     def begin(self, total: int, seconds: float) -> None:
+        pass
+
+    def note(self, text: str) -> None:
         pass
 
     def claim(self, claim: Claim, number: int) -> None:

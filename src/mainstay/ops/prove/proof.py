@@ -47,6 +47,8 @@ class Proof:
     """What the supervisor noted while the proof ran, oldest first."""
     clock: float = field(default_factory=wall_clock_offset)
     """What to add to a moment of a history to get seconds since 1970."""
+    notes: Sequence[str] = ()
+    """What the services' preparation warned of: a database that is a copy, settings that are not the system's."""
     interrupted: str = ""
     """Why it ended before its last claim, when it did."""
 

@@ -127,9 +127,10 @@ async def assemble(
     journal: Journal,
     metrics: Address,
     links: Links | None = None,
+    twin: Path | None = None,
 ) -> Assembly:
     """
-    Find every program and give every node its place.
+    Find every program and give every node its place; ``twin`` is the folder of a system that is one.
 
     Raises:
         OperationFailed: A program is missing, or a fixed port is taken.
@@ -138,7 +139,7 @@ async def assemble(
     for name, program in programs.items():
         facts = {"program": program.engine, "version": program.version, "path": str(program.path)}
         journal.note("engine.found", name, program.reason, **facts)
-    builder = _Builder(topology, state, ports, programs, links)
+    builder = _Builder(topology, state, ports, programs, links, twin)
     nodes = builder.postgres_nodes()
     endpoint = PrimaryEndpoint(builder.endpoint_address())
     data, monitoring = builder.data(), builder.monitoring()
@@ -164,6 +165,7 @@ class _Builder:
     ports: Ports
     programs: dict[str, Program]
     links: Links | None = None
+    twin: Path | None = None
     secrets: dict[str, str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -309,6 +311,7 @@ class _Builder:
             static={service.name: self.state.static(service.name) for service in self.topology.services},
             release=release(self.topology.folder),
             passed_on={name: os.environ[name] for name in PASSED_ON if os.environ.get(name)},
+            twin=self.twin,
         )
 
 

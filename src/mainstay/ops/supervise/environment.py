@@ -42,6 +42,8 @@ class Surroundings:
     static: Mapping[str, Path] = field(default_factory=dict)
     release: str = ""
     passed_on: Mapping[str, str] = field(default_factory=dict)
+    twin: Path | None = None
+    """The folder of the twin that this system is; ``None``: it is the user's own."""
 
     @property
     def public_url(self) -> str:
@@ -86,7 +88,7 @@ def for_process(
     around: Surroundings, service: Service, kind: str, name: str, bind: Address | None = None
 ) -> dict[str, str]:
     """Everything a process of this service is told; ``bind`` is where it listens, a worker for probes alone."""
-    around = around.seen_by(service.name)
+    directly, around = around, around.seen_by(service.name)
     topology = around.topology
     env = {
         "PYTHONUNBUFFERED": "1",
@@ -121,7 +123,25 @@ def for_process(
             wire.INTERFACE: service.interface,
             wire.BIND: str(bind),
         }
-    return env | own_variables(around, service)
+    env |= own_variables(around, service)
+    return env | _of_twin(env, directly, around)
+
+
+def _of_twin(env: Mapping[str, str], *seen: Surroundings) -> dict[str, str]:
+    """What keeps a twin's process from databases that are not the twin's, whatever the file or the settings name."""
+    around = seen[0]
+    if around.twin is None:
+        return {}
+    addresses = [address for each in seen for address in (*each.postgres, each.primary_endpoint) if address]
+    told = {
+        wire.TWIN: str(around.twin),
+        wire.TWIN_HOSTS: ",".join(dict.fromkeys(map(str, addresses))),
+        wire.TWIN_READS: ",".join(around.topology.prove.reads),
+    }
+    # A service without Django has no settings to be held apart.
+    if own := env[wire.SETTINGS_MODULE]:
+        told |= {wire.TWIN_SETTINGS: own, wire.SETTINGS_MODULE: wire.TWIN_SETTINGS_MODULE}
+    return told
 
 
 def _engine_urls(around: Surroundings, service: Service) -> dict[str, str]:

@@ -151,7 +151,13 @@ class System:
         metrics = Address("127.0.0.1", self._ports.take("supervisor"))
         self._links = self._make_links()
         self._assembly = await assemble(
-            self.topology, self.state, self._ports, self.journal, metrics, self._links
+            self.topology,
+            self.state,
+            self._ports,
+            self.journal,
+            metrics,
+            self._links,
+            self._twin.folder if self._twin else None,
         )
         self.state.save("ports", self._ports.given)
         self._rotation = Rotation(self.assembly.edge, self.journal)

@@ -2,7 +2,8 @@
 A second system of the same file, beside the user's own: what is broken on purpose instead of it.
 
 A twin is a folder. ``twin.json`` in it says how the twin differs from ``mainstay.toml``, in
-the file's own words; ``state`` in it takes the place of ``.mainstay``. Ports are always
+the file's own words; ``state`` in it takes the place of ``.mainstay``; ``databases`` holds copies of files that the
+settings name as databases. Ports are always
 automatic and the edge listens on loopback alone, so both run side by side. What is written
 there is read again by every rolling update, as the file is: a bad release may be put there
 while the twin runs.
@@ -14,11 +15,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from mainstay.base import wire
 from mainstay.base.containers import ListOf, MapOf
 from mainstay.base.errors import InvalidInput, Problem, nearest
 from mainstay.base.schema import Table, key, keys, read_or_raise
@@ -230,6 +233,11 @@ class Twin:
     def file(self) -> Path:
         return self.folder / FILE
 
+    @property
+    def databases(self) -> Path:
+        """Where the processes of its services copy the databases that are files of the project's own."""
+        return self.folder / wire.TWIN_DATABASES
+
     def state(self, system: str) -> StateFolder:
         return StateFolder(self.folder / STATE, system)
 
@@ -292,6 +300,7 @@ class Twin:
             OperationFailed: Something would not go.
         """
         self.state(system).remove()
+        shutil.rmtree(self.databases, ignore_errors=True)
         self.file.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.folder.rmdir()

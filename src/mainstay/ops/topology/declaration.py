@@ -588,6 +588,13 @@ class ProveTable:
         default=(),
         examples=[["valkey-killed"]],
     )
+    reads: tuple[str, ...] = key(
+        ListOf(WORDS),
+        "Aliases in DATABASES of PostgreSQL servers elsewhere that a twin may read; they refuse its writes.",
+        default=(),
+        because="what is broken on purpose has no business in another database",
+        examples=[["warehouse"]],
+    )
 
 
 @dataclass(frozen=True, slots=True)

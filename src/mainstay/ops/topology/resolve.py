@@ -75,7 +75,7 @@ def _prove(table: declared.ProveTable, folder: Path) -> values.Prove:
         for claim in table.claim
     )
     journeys = below(folder, table.journeys) if table.journeys else None
-    return values.Prove(journeys, table.rate, claims, table.without)
+    return values.Prove(journeys, table.rate, claims, table.without, table.reads)
 
 
 def _edge(table: declared.EdgeTable, folder: Path, spot: Spot) -> values.Edge:

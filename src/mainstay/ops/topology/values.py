@@ -221,6 +221,7 @@ class Prove:
     rate: int = 20
     claims: tuple[DeclaredClaim, ...] = ()
     without: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,9 @@ class Story:
     def begin(self, total: int, seconds: float) -> None:
         self.told.append(f"begin {total}")
 
+    def note(self, text: str) -> None:
+        self.told.append(f"note {text}")
+
     def claim(self, claim: Any, number: int) -> None:
         self.told.append(f"claim {number} {claim.name}")
 

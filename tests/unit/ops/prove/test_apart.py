@@ -29,6 +29,12 @@ def test_who_uses_the_systems_database_is_proved_with_it(tmp_path: Path) -> None
     assert not any(apart.why_not(claim, topology, frozenset()) for claim in claims(topology, size="full"))
 
 
+def test_what_the_preparations_warned_of_is_told_once() -> None:
+    copy = {**SAID, "why": "in this twin DATABASES['default'] is a copy of db.sqlite3"}
+    told = apart.warnings([SAID, copy, {**SAID, "event": "service.prepared"}, copy])
+    assert told == (f"web: {SAID['why']}", f"web: {copy['why']}")
+
+
 def test_the_words_are_those_of_the_preparation() -> None:
     command = Path(apart.__file__).parents[2] / "db" / "management" / "commands" / "mainstay_prepare.py"
     assert apart.WORDS in command.read_text()

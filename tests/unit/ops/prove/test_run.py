@@ -117,6 +117,26 @@ async def test_each_claim_is_tried_in_order_and_everything_is_written(
     assert "engine.found" in (folder.path / "events.jsonl").read_text()
 
 
+async def test_what_a_preparation_warned_of_is_told_first_and_stands_in_the_evidence(
+    topology: Topology, proved: FakeSystem, claimed: Callable[..., None]
+) -> None:
+    claimed(FIRST)
+    why = "in this twin DATABASES['default'] is a copy of db.sqlite3"
+    warned = {
+        "time": "2026-01-01T00:00:00+00:00",
+        "event": "service.warning",
+        "subject": "web",
+        "why": why,
+    }
+    proved.noted = [warned]
+    _, folder, story = await proof_of(topology)
+    told = [each for each in story.told if each.startswith(("note", "claim"))]
+    assert told == [f"note web: {why}", "claim 1 first"]
+    assert json.loads((folder.path / "proof.json").read_text())["notes"] == [f"web: {why}"]
+    assert "is a copy of db.sqlite3</p>" in (folder.path / "report.html").read_text()
+    assert "is a copy of db.sqlite3" in (folder.path / "summary.md").read_text()
+
+
 async def test_one_claim_that_fails_does_not_keep_the_others_from_being_tried(
     topology: Topology, proved: FakeSystem, claimed: Callable[..., None]
 ) -> None:

@@ -133,3 +133,35 @@ def test_with_links_each_service_is_told_links_of_its_own_in_place_of_addresses(
         "ORDERS": "http://127.0.0.1:9004",
     }
     assert told(replace(around, links=links), "orders") == told(around, "orders")
+
+
+def test_a_twins_process_reads_settings_that_keep_it_from_other_databases(around: Surroundings) -> None:
+    links = {"orders->postgres": Address("127.0.0.1", 9000), "orders->postgres.1": Address("127.0.0.1", 9001)}
+    prove = replace(around.topology.prove, reads=("warehouse", "archive"))
+    topology = replace(around.topology, prove=prove)
+    env = told(replace(around, topology=topology, links=links, twin=Path("/srv/twin")), "orders")
+    assert env["DJANGO_SETTINGS_MODULE"] == "mainstay.db.twin_settings"
+    assert env["MAINSTAY_TWIN_SETTINGS"] == "orders.settings"
+    assert env["MAINSTAY_TWIN"] == "/srv/twin"
+    assert env["MAINSTAY_TWIN_READS"] == "warehouse,archive"
+    ports = sorted(int(each.rpartition(":")[2]) for each in env["MAINSTAY_TWIN_HOSTS"].split(","))
+    assert ports == [5000, 5001, 5002, 9000, 9001]
+
+
+def test_the_file_cannot_talk_a_twins_process_out_of_it(around: Surroundings) -> None:
+    own = {
+        "DJANGO_SETTINGS_MODULE": "orders.live",
+        "MAINSTAY_TWIN": "",
+        "MAINSTAY_TWIN_HOSTS": "db.example:5432",
+    }
+    services = tuple(replace(each, env={**each.env, **own}) for each in around.topology.services)
+    topology = replace(around.topology, services=services)
+    env = told(replace(around, topology=topology, twin=Path("/srv/twin")), "orders")
+    assert env["MAINSTAY_TWIN_SETTINGS"] == "orders.live"
+    assert env["MAINSTAY_TWIN"] == "/srv/twin"
+    assert "db.example" not in env["MAINSTAY_TWIN_HOSTS"]
+    assert env["DJANGO_SETTINGS_MODULE"] == "mainstay.db.twin_settings"
+
+
+def test_the_users_own_system_knows_nothing_of_twins(around: Surroundings) -> None:
+    assert not [name for name in told(around, "orders") if "TWIN" in name]

@@ -9,6 +9,7 @@ others find nothing left to do.
 from __future__ import annotations
 
 import shlex
+import sys
 import time
 from argparse import ArgumentParser
 from typing import Any
@@ -52,6 +53,8 @@ class Command(BaseCommand):
 
     def _warn(self) -> None:
         """What would run, but not as the person believes; the supervisor notes each such line."""
+        for line in _separated():
+            self._say(f"{wire.WARNING}{line}")
         vendor = connections["default"].vendor
         if environment.text(wire.DATABASE_URL).startswith("postgres") and vendor != "postgresql":
             self._say(
@@ -89,3 +92,9 @@ class Command(BaseCommand):
     def _say(self, line: str) -> None:
         self.stdout.write(line)
         self.stdout.flush()
+
+
+def _separated() -> tuple[str, ...]:
+    """In a twin, what was done to databases of the project's own."""
+    module = sys.modules.get(wire.TWIN_SETTINGS_MODULE)
+    return tuple(module.said) if module is not None else ()

@@ -50,6 +50,7 @@ def document(proof: Proof, *, folders: Mapping[str, str] | None = None) -> dict[
         "verdict": str(proof.verdict),
         "exit_code": proof.exit_code,
         "interrupted": proof.interrupted,
+        "notes": list(proof.notes),
         "counts": {str(verdict): count for verdict, count in proof.counts.items()},
         "operations": _total([claim["operations"] for claim in claims]),
         "versions": dict(proof.versions),

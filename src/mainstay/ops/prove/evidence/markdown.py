@@ -12,6 +12,8 @@ from mainstay.ops.prove.verdict import Verdict
 LONGEST = 60
 _ROWS = 40
 """Claims in the table; those left out hold, or there are many that do not."""
+_NOTES = 5
+"""Of what the preparations warned of; all of it is in the report."""
 _LONGEST_CELL = 240
 _MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|~$])")
 
@@ -30,6 +32,8 @@ def summary(document: Mapping[str, Any]) -> str:
     ]
     if left_out := claims[_ROWS:]:
         lines += ["", f"And {len(left_out)} more, in the report."]
+    if notes := document["notes"][:_NOTES]:
+        lines += ["", *(f"- {_plain(note)}" for note in notes)]
     lines += ["", "Again, the same way:", "", _code(document["replay"]), ""]
     return "\n".join(lines)
 

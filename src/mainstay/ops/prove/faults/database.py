@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import time
 from typing import Any
 
 from mainstay.base.errors import OperationFailed
@@ -23,10 +24,17 @@ SPARE = 5.0
 CLIENT_CHECK = 500
 """Milliseconds after which the server notices that the client of a busy session is gone."""
 
-LARGEST = """
-SELECT format('%I.%I', schemaname, relname) FROM pg_stat_user_tables
- WHERE schemaname NOT IN ('pg_catalog') ORDER BY pg_total_relation_size(relid) DESC, relname LIMIT 1
+USED = """
+SELECT format('%I.%I', schemaname, relname), seq_scan + coalesce(idx_scan, 0) + n_tup_ins FROM pg_stat_user_tables
+ ORDER BY pg_total_relation_size(relid) DESC, relname
 """
+"""Every table, the largest first, and how often it was read or written to, as far as the server has been told."""
+
+WATCHED = 1.5
+"""Seconds for which the use of tables is watched; a session reports its own once a second (``PGSTAT_MIN_INTERVAL``)."""
+
+WATCHED_LONGEST = 4.0
+"""Seconds after which nobody uses any."""
 
 
 class Sessions:
@@ -110,7 +118,7 @@ class Lock:
         service = self.target.topology.service(self.strike.target)
         if "postgres" not in service.needs:
             raise NotPossible(f"{service.name} has no database")
-        self.table = self.table or await self._largest()
+        self.table = self.table or await self._most_used()
         seconds = max(self.strike.lasts, 0.0) or LASTS
         self._sessions.start(
             f"LOCK TABLE {self._quoted()} IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep({seconds + SPARE / 2:g})",
@@ -119,11 +127,23 @@ class Lock:
         self._watch = asyncio.create_task(self._look())
         await until(lambda: self._held or self._sessions.troubles, UNDER_WAY_LIMIT)
 
-    async def _largest(self) -> str:
-        rows = await self.target.sql(LARGEST, service=self.strike.target)
-        if not rows:
+    async def _most_used(self) -> str:
+        """The table that the load of this very moment meets most; the largest when it meets none."""
+        before = await self._uses()
+        if not before:
             raise NotPossible(f"{self.strike.target} has no table")
-        return str(rows[0][0])
+        began = time.monotonic()
+        grown: dict[str, int] = {}
+        while time.monotonic() < began + (WATCHED if any(grown.values()) else WATCHED_LONGEST):
+            await asyncio.sleep(LOOK_EVERY)
+            now = await self._uses()
+            grown = {table: now.get(table, 0) - count for table, count in before.items()}
+        return max(grown, key=lambda table: grown[table])
+
+    async def _uses(self) -> dict[str, int]:
+        return {
+            str(table): int(count) for table, count in await self.target.sql(USED, service=self.strike.target)
+        }
 
     def _quoted(self) -> str:
         if '"' in self.table:
@@ -261,7 +281,7 @@ KINDS = (
         "a table of a service is locked against everybody",
         Lock,
         ("service",),
-        (Setting("table", "", "which one; empty for the largest"),),
+        (Setting("table", "", "which one; empty for the one that is used most meanwhile"),),
         needs="a database",
         lasts=LASTS,
     ),
