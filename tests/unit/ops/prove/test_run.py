@@ -80,7 +80,7 @@ def claimed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     monkeypatch.setattr(schedule, "run", strikes)
 
     def claim(*claims: Claim) -> None:
-        monkeypatch.setattr(plan, "chosen", lambda topology, options: (claims, options.seed))
+        monkeypatch.setattr(plan, "choose", lambda topology, options: plan.Choice(claims, options.seed))
 
     return claim
 
@@ -114,6 +114,23 @@ async def test_each_claim_is_tried_in_order_and_everything_is_written(
     }
     assert (folder.path / "claims" / "second" / "history.jsonl").stat().st_size > 100
     assert "engine.found" in (folder.path / "events.jsonl").read_text()
+
+
+async def test_what_journeys_print_is_in_the_evidence_and_not_before_who_watches(
+    topology: Topology, proved: FakeSystem, claimed: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (topology.folder / "proof.py").write_text(
+        "print('read')\n" + JOURNEYS + "        print('step', number, 'password=hunter2hunter2')\n"
+    )
+    claimed(FIRST, SECOND)
+    proof, folder, _ = await proof_of(topology)
+    assert capsys.readouterr() == ("", "")
+    lines = (folder.path / "printed.txt").read_text().splitlines()
+    assert lines[0] == "read"
+    assert [line for line in lines if line.startswith("---")] == ["--- first", "--- second"]
+    assert sum(line.startswith("step 0 ") for line in lines) == 2
+    assert "hunter2" not in "".join(lines)
+    assert json.loads((folder.path / "proof.json").read_text())["printed"] == proof.printed > 0
 
 
 async def test_one_claim_that_fails_does_not_keep_the_others_from_being_tried(
