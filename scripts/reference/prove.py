@@ -14,6 +14,7 @@ from mainstay.ops.prove.claims import claims
 from mainstay.ops.prove.evidence.document import strike_text
 from mainstay.ops.prove.faults import catalogue
 from mainstay.ops.prove.faults.kind import FaultKind, Scope, Setting
+from mainstay.ops.prove.judging.figures import FIGURES, LIMITS
 from mainstay.ops.prove.judging.vocabulary import METRICS, OPERATORS, PHASES, SPELT, Metric, Unit
 from mainstay.ops.prove.judging.vocabulary import Scope as RuleScope
 from mainstay.ops.topology.declaration import Declaration
@@ -60,6 +61,12 @@ RULES = """\
 LOOKED_AT = """\
 Counts look at the whole load; shares, counts per strike, latencies, goodput and gaps look at the time from the
 first fault on, or at everything where a claim has no fault. A phase says otherwise.
+"""
+
+FIGURES_HEAD = """\
+### Figures
+
+What may stand behind `figure.`: `figure.restarts = 0`.
 """
 
 CLAIMS = """\
@@ -117,6 +124,8 @@ def page() -> str:
             _metrics(),
             LOOKED_AT,
             _words(),
+            FIGURES_HEAD,
+            _figures(),
             CLAIMS,
             f"```toml\n{SAMPLE}```\n",
             *_claims(sample()),
@@ -194,6 +203,14 @@ def _words() -> str:
         ("units", f"{units}; a bare 0 needs none"),
     ]
     return table(("kind of word", "words"), rows) + "\n"
+
+
+def _figures() -> str:
+    rows = [
+        (code(name), figure.about, _unit(LIMITS[figure.measure]), figure.needs or "any claim")
+        for name, figure in FIGURES.items()
+    ]
+    return table(("figure", "meaning", "limit in", "there is one in"), rows) + "\n"
 
 
 def _claims(topology: Topology) -> Iterator[str]:

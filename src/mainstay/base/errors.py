@@ -67,6 +67,6 @@ class OperationFailed(MainstayError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """``did you mean 'x'?`` for the closest known name, or an empty string."""
-    matches = get_close_matches(name, list(known), n=1, cutoff=0.6)
+    """``did you mean 'x'?`` for the closest known name, or an empty string; nothing is meant by no name at all."""
+    matches = get_close_matches(name, [each for each in known if each], n=1, cutoff=0.6)
     return f"did you mean {matches[0]!r}?" if matches else ""

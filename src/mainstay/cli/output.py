@@ -26,10 +26,15 @@ def speak_whatever_the_locale() -> None:
 
 
 def console() -> Console:
-    """Standard output: colours only for a terminal, and elsewhere lines as long as they need to be."""
+    """
+    Standard output: colours only for a terminal, and elsewhere lines as long as they need to be.
+
+    It stays what it is now, whatever takes its place later.
+    """
     seen = Console(highlight=False)
     asked = seen.is_terminal or "COLUMNS" in os.environ
-    return Console(highlight=False, width=max(seen.width, NARROWEST) if asked else PLAIN_WIDTH)
+    width = max(seen.width, NARROWEST) if asked else PLAIN_WIDTH
+    return Console(highlight=False, width=width, file=sys.stdout)
 
 
 def error_console() -> Console:

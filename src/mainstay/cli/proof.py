@@ -18,14 +18,16 @@ from mainstay.ops.prove.evidence.document import document, strike_text, struck
 from mainstay.ops.prove.evidence.folder import Folder
 from mainstay.ops.prove.faults import catalogue
 from mainstay.ops.prove.faults.kind import FaultKind
-from mainstay.ops.prove.plan import Options, chosen, estimate
+from mainstay.ops.prove.plan import Options, estimate
 from mainstay.ops.prove.progress import Progress, Silent
 from mainstay.ops.prove.proof import Proof
 from mainstay.ops.prove.run import prove
 from mainstay.ops.prove.system import twin_folder
+from mainstay.ops.prove.understanding import sound, understand
+from mainstay.ops.topology import Examined
 from mainstay.ops.topology.values import Topology
 
-__all__ = ["Options", "carry_out", "show"]
+__all__ = ["Options", "carry_out", "perform", "show"]
 
 T = TypeVar("T")
 
@@ -33,6 +35,17 @@ LAST_WAIT = 2.0
 """Seconds that tasks which were cut have to end."""
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def perform(examined: Examined, options: Options, *, listed: bool, as_json: bool) -> None:
+    """
+    Show what would be tried, or try it.
+
+    Raises:
+        MainstayError: Something that a person wrote means nothing, or nothing could be tried.
+    """
+    topology = sound(examined, options)
+    (show if listed else carry_out)(topology, options, as_json=as_json)
 
 
 def carry_out(topology: Topology, options: Options, *, as_json: bool) -> None:
@@ -59,9 +72,9 @@ def show(topology: Topology, options: Options, *, as_json: bool) -> None:
     What would be tried, and every fault there is.
 
     Raises:
-        InvalidInput: A claim or a name means nothing.
+        InvalidInput: A claim, a name or a journey means nothing, as a proof would say it.
     """
-    claims, _ = chosen(topology, options)
+    claims = understand(topology, options).claims
     if as_json:
         print_json(
             {

@@ -198,8 +198,7 @@ def prove(
         keep=keep,
         evidence=evidence,
     )
-    do = proof.show if listed else proof.carry_out
-    do(target.topology(ctx), options, as_json=as_json)
+    proof.perform(target.examined(ctx), options, listed=listed, as_json=as_json)
 
 
 def _check_usage(given: Mapping[str, Any]) -> None:

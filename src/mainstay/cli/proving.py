@@ -8,6 +8,7 @@ change of phase is a plain line instead, so that the log of a build server stays
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -29,6 +30,7 @@ from mainstay.ops.prove.evidence.phrases import (
     count_text,
     counted,
     loaded,
+    not_judged,
     ordered,
     plural,
     rate_text,
@@ -36,6 +38,7 @@ from mainstay.ops.prove.evidence.phrases import (
     seen,
     sentence,
 )
+from mainstay.ops.prove.evidence.printed import FILE as PRINTED
 from mainstay.ops.prove.faults.fault import Strike
 from mainstay.ops.prove.progress import Progress
 from mainstay.ops.prove.proof import Proof
@@ -79,41 +82,50 @@ class PlainView:
 
     def __init__(self) -> None:
         self._total = 0
+        # Later on, standard output is where journeys print.
+        self._out = sys.stdout
 
     def begin(self, total: int, seconds: float) -> None:
         self._total = total
-        _say(f"{plural(total, 'claim')}, about {seconds_text(seconds)}")
+        self._say(f"{plural(total, 'claim')}, about {seconds_text(seconds)}")
 
     def note(self, text: str) -> None:
-        _say(text)
+        self._say(text)
 
     def claim(self, claim: Claim, number: int) -> None:
-        _say(f"claim {number} of {self._total}: {claim.name}: {claim.says}")
+        self._say(f"claim {number} of {self._total}: {claim.name}: {claim.says}")
 
     def phase(self, name: str, seconds: float) -> None:
-        _say(f"  {name}, at most {seconds_text(seconds)}" if seconds else f"  {name}")
+        self._say(f"  {name}, at most {seconds_text(seconds)}" if seconds else f"  {name}")
 
     def live(self, figures: Mapping[str, float]) -> None:
         pass
 
     def strike(self, strike: Strike, text: str) -> None:
-        _say(f"  {strike_text(strike)}: {text}")
+        self._say(f"  {strike_text(strike)}: {text}")
 
     def done(self, result: Result) -> None:
-        _say(f"{MARKS[result.verdict]} {result.verdict}  {result.claim.name}  {account(result)}")
+        self._say(f"{MARKS[result.verdict]} {result.verdict}  {result.claim.name}  {account(result)}")
         for note in result.notes:
-            _say(f"  {note}")
+            self._say(f"  {note}")
+
+    def _say(self, line: str) -> None:
+        """A line; a reader that is gone ends no proof."""
+        with contextlib.suppress(OSError, ValueError):
+            typer.echo(printable(line), file=self._out)
 
     def end(self, proof: Proof, folder: Path) -> None:
         told = document(proof)
-        _say("")
+        self._say("")
         for claim in ordered(told):
             verdict = Verdict(claim["verdict"])
-            _say(f"{MARKS[verdict]} {verdict:<8} {claim['name']}  {claim['why'] or seen(claim)}")
-        _say(sentence(told))
-        _say(f"{loaded(told)}; {counted(told)}")
+            self._say(f"{MARKS[verdict]} {verdict:<8} {claim['name']}  {claim['why'] or seen(claim)}")
+        self._say(sentence(told))
+        self._say(f"{loaded(told)}; {counted(told)}")
+        for line in not_judged(told):
+            self._say(f"not judged  {line}")
         for line in _where(told["replay"], folder):
-            _say(line)
+            self._say(line)
 
 
 class LiveView:
@@ -134,7 +146,15 @@ class LiveView:
         self._phase = ("", 0.0, clock())
         self._figures: Mapping[str, float] = {}
         self._strikes: Mapping[str, str] = {}
-        self._live = Live(get_renderable=self.draw, console=out, refresh_per_second=REFRESHES, transient=True)
+        self._live = Live(
+            get_renderable=self.draw,
+            console=out,
+            refresh_per_second=REFRESHES,
+            transient=True,
+            # Else it would show above itself whatever journeys print.
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
 
     def begin(self, total: int, seconds: float) -> None:
         self._total, self._estimate = total, seconds
@@ -178,6 +198,8 @@ class LiveView:
             self._out.print()
             self._out.print(Text(printable(sentence(told)), style=STYLES[proof.verdict]))
             self._out.print(Text(printable(f"{loaded(told)}; {counted(told)}"), style="dim"))
+            for line in not_judged(told):
+                self._out.print(Text(f"not judged  {printable(line)}", style="dim"), soft_wrap=True)
             for line in _where(told["replay"], folder):
                 self._out.print(Text(printable(line)), soft_wrap=True)
 
@@ -249,12 +271,6 @@ def printable(text: str) -> str:
     return "".join(each if each.isprintable() else "\ufffd" for each in " ".join(text.split("\n")))
 
 
-def _say(line: str) -> None:
-    """A line; a reader that is gone ends no proof."""
-    with contextlib.suppress(OSError, ValueError):
-        typer.echo(printable(line))
-
-
 def _line(verdict: Verdict, name: str, told: str) -> Text:
     return Text.assemble(
         (f"{MARKS[verdict]} {verdict:<9}", STYLES[verdict]),
@@ -283,3 +299,5 @@ def _where(replay: str, folder: Path) -> Iterator[str]:
     written = [folder / name for name in FILES if (folder / name).exists()]
     yield f"evidence  {folder}"
     yield from (f"          {path}" for path in written[:1])
+    if (folder / PRINTED).exists():
+        yield f"printed   {folder / PRINTED}"

@@ -11,7 +11,7 @@ import typer
 from mainstay.ops.supervise.control import call
 from mainstay.ops.supervise.run import STATE_FOLDER, state_folder
 from mainstay.ops.supervise.state import StateFolder
-from mainstay.ops.topology import load, locate
+from mainstay.ops.topology import Examined, examine, load, locate
 from mainstay.ops.topology.values import Topology
 
 
@@ -30,6 +30,16 @@ def topology(ctx: typer.Context) -> Topology:
         InvalidInput: With all problems of the file.
     """
     return load(ctx.obj)
+
+
+def examined(ctx: typer.Context) -> Examined:
+    """
+    Read the file the user means, and go on where it has problems.
+
+    Raises:
+        InvalidInput: Nothing can be said of it.
+    """
+    return examine(ctx.obj)
 
 
 def state(ctx: typer.Context) -> StateFolder:

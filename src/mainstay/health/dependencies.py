@@ -99,8 +99,10 @@ class _Asked:
     since: float | None = None
     """When the question was put that has no answer yet."""
 
-    def observe(self, now: float) -> Observation:
+    def observe(self, clock: Callable[[], float] = time.monotonic) -> Observation:
+        # The clock is read last: read before an answer that comes meanwhile, it would make its age negative.
         role, since, last = self.dependency.role, self.since, self.last
+        now = clock()
         if since is not None and now - since > self.dependency.limit:
             return Observation(role, False, f"no answer within {self.dependency.limit:g} s", now - since)
         if last is None:
@@ -171,9 +173,9 @@ class Watch:
 
     def observe(self) -> dict[str, Observation]:
         """The latest of each, at once. The first call begins the asking."""
-        self._wanted = now = time.monotonic()
+        self._wanted = time.monotonic()
         self._begin()
-        return {name: asked.observe(now) for name, asked in tuple(self._asked.items())}
+        return {name: asked.observe() for name, asked in tuple(self._asked.items())}
 
     def _begin(self) -> None:
         if len(self._threads) == len(self._asked):

@@ -28,6 +28,14 @@ from mainstay.ops.topology.values import Topology
 
 from .conftest import Ended
 
+JOURNEYS = """
+from mainstay.ops.prove import Client, Journey
+
+class Browse(Journey):
+    async def step(self, client: Client, number: int) -> None:
+        await client.get("/")
+"""
+
 Mainstay = Callable[..., Ended]
 
 
@@ -120,6 +128,51 @@ def test_the_list_is_of_what_would_be_tried(
 ) -> None:
     told = mainstay("prove", "--list", "--json", *words).json
     assert [claim["name"] for claim in told["claims"]] == names
+
+
+@pytest.mark.parametrize(
+    ("journeys", "told"),
+    [
+        ("raise KeyError('id')", "prove.journey-broken"),
+        ("", "prove.journey-none"),
+        (None, "prove.journey-file-missing"),
+        (JOURNEYS, "prove.journey-unknown"),
+        (JOURNEYS.replace("Browse", "Write"), "prove.journey-name"),
+    ],
+)
+def test_the_list_reads_journeys_as_a_proof_does(
+    mainstay: Mainstay, project: Path, journeys: str | None, told: str
+) -> None:
+    if journeys is not None:
+        (project / "proof.py").write_text(journeys)
+    with (project / "mainstay.toml").open("a") as file:
+        file.write('[prove]\njourneys = "proof.py"\n[[prove.claim]]\nname = "x"\n')
+        file.write('journeys = ["bye"]\nholds = ["errors = 0"]\n')
+    shown = mainstay("prove", "--list")
+    assert (shown.code, shown.out) == (2, "")
+    assert told in shown.err
+    assert not Path(".mainstay").exists()
+
+
+def test_what_the_file_of_journeys_prints_is_not_in_the_list_for_programs(
+    mainstay: Mainstay, project: Path
+) -> None:
+    (project / "proof.py").write_text("print('hello')\n" + JOURNEYS)
+    with (project / "mainstay.toml").open("a") as file:
+        file.write('[prove]\njourneys = "proof.py"\n')
+    shown = mainstay("prove", "--list", "--json")
+    assert shown.json["claims"]
+    assert shown.err == "hello\n"
+
+
+def test_all_mistakes_of_a_file_are_told_at_once(mainstay: Mainstay, project: Path) -> None:
+    with (project / "mainstay.toml").open("a") as file:
+        file.write('[[prove.claim]]\nname = "x"\nevery = "1s"\nholds = ["p99 = 0", "figure.restart = 0"]\n')
+    for words in ((), ("--list",)):
+        shown = mainstay("prove", *words)
+        assert shown.code == 2
+        for told in ("topology.prove-every", "prove.rule-hopeless", "prove.rule-figure", "'restarts'"):
+            assert shown.err.count(told) == 1
 
 
 # --- asked wrongly ------------------------------------------------------------------------------------

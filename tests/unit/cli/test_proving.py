@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from datetime import timedelta
 from pathlib import Path
@@ -58,6 +59,33 @@ def play(view: Progress, made: Proof, folder: Path) -> None:
             view.strike(bite.strike, f"over: {bite.evidence.what}")
         view.done(result)
     view.end(made, folder)
+
+
+def test_what_was_not_judged_and_what_was_printed_is_said_at_the_end(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    result = killed(5.0)
+    result.idle = ("refused.keyed = 0",)
+    folder = Folder.create(tmp_path, "normal", BEGAN)
+    (folder.path / "printed.txt").write_text("hello\n")
+    view = LiveView(terminal(200))
+    for each in (PlainView(), view):
+        play(each, proof(results=[result]), folder.path)
+    for said in (capsys.readouterr().out, view._out.file.getvalue()):  # type: ignore[attr-defined]
+        assert said.count("not judged  refused.keyed = 0: no journey does it") == 1
+        assert f"printed   {folder.path / 'printed.txt'}" in said
+
+
+def test_the_progress_keeps_the_output_that_it_began_with(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Meanwhile journeys print elsewhere."""
+    view, elsewhere = PlainView(), io.StringIO()
+    with contextlib.redirect_stdout(elsewhere):
+        play(view, proof(results=[killed(5.0)]), tmp_path)
+        print("a journey")
+    assert elsewhere.getvalue() == "a journey\n"
+    assert "2 claims" not in capsys.readouterr().err
 
 
 def test_without_a_terminal_there_is_one_plain_line_for_each_change(

@@ -70,9 +70,11 @@ class Result:
     bites: list[Bite] = field(default_factory=list)
     judgements: list[Judgement] = field(default_factory=list)
     figures: dict[str, float] = field(default_factory=dict)
-    """Seconds unless the name says otherwise: ``recovery``, ``p99.steady``, ``lateness.p99`` …"""
+    """As `judging.figures` says what each is measured in: ``recovery``, ``p99.steady``, ``lateness.p99`` …"""
     notes: tuple[str, ...] = ()
     """What else a person should know of the load: steps that waited, that were cut, that blocked."""
+    idle: tuple[str, ...] = ()
+    """Rules that were not judged, as no journey does what they are about."""
     not_run: str = ""
     """Why it was not run, when it was not."""
     trouble: str = ""

@@ -51,8 +51,8 @@ SLOW = 300
 
 def claims(topology: Topology, *, size: Size | None = "normal") -> tuple[Claim, ...]:
     """What is claimed of this system, in the order in which it is tried; everything when ``size`` is ``None``."""
-    declared = {claim.name: claim for claim in topology.prove.claims}
-    found = {**by_itself(topology), **{name: _declared(topology, claim) for name, claim in declared.items()}}
+    own = {claim.name: declared(topology, claim) for claim in topology.prove.claims}
+    found = {**by_itself(topology), **own}
     left_out = set(topology.prove.without)
     return tuple(
         claim
@@ -81,8 +81,9 @@ def by_itself(topology: Topology) -> dict[str, Claim]:
     return found
 
 
-def _declared(topology: Topology, claim: DeclaredClaim) -> Claim:
-    strikes = _again_and_again(claim, tuple(_strike(each) for each in claim.faults))
+def declared(topology: Topology, claim: DeclaredClaim) -> Claim:
+    """A claim of the file, as it is tried."""
+    strikes = _again_and_again(claim, strikes_of(claim))
     load = Load(claim.rate or topology.prove.rate, claim.shape, claim.peak, claim.journeys)
     what = " and ".join(f"{each.fault} {each.target}".strip() for each in claim.faults) or "under this load"
     return Claim(
@@ -97,6 +98,11 @@ def _declared(topology: Topology, claim: DeclaredClaim) -> Claim:
         tags=TAGS[claim.size],
         source=source(topology, claim),
     )
+
+
+def strikes_of(claim: DeclaredClaim) -> tuple[Strike, ...]:
+    """Its faults as they are written, each once."""
+    return tuple(_strike(each) for each in claim.faults)
 
 
 def _strike(fault: DeclaredFault) -> Strike:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from mainstay.base.errors import InvalidInput, Problem, nearest
-from mainstay.ops.prove.claim import Claim
+from mainstay.ops.prove import calibration
+from mainstay.ops.prove.claim import FROM_TOPOLOGY, Claim
+from mainstay.ops.prove.faults import targets
 from mainstay.ops.prove.judging import rules
+from mainstay.ops.prove.judging.reach import Reach
+from mainstay.ops.prove.judging.vocabulary import KINDS
 from mainstay.ops.prove.loading import derive, journey, locust
 from mainstay.ops.prove.loading.journey import Journey
 from mainstay.ops.prove.plan import Options, place, with_lines
 from mainstay.ops.prove.trial import rules_of
 from mainstay.ops.topology.values import Topology
+
+ROLES = (targets.EVERYTHING, "primary", "standby")
+"""Words for whom a fault hits that are no process."""
 
 
 class Source:
@@ -24,15 +33,29 @@ class Source:
 
     Raises:
         InvalidInput: The file is wrong, its rules or those of ``claims`` do not fit it or one
-            another, or a claim asks for journeys that it does not have.
+            another, a claim asks for journeys that it does not have or for what none of them can
+            answer, or something was wrong ``beside``; all of it at once.
     """
 
-    def __init__(self, topology: Topology, options: Options, claims: Iterable[Claim] = ()) -> None:
+    def __init__(
+        self,
+        topology: Topology,
+        options: Options,
+        claims: Iterable[Claim] = (),
+        *,
+        beside: Iterable[Problem] = (),
+    ) -> None:
         self._path = topology.prove.journeys
         self._spares = bool(options.against or options.running) and not options.writes
         self._derived: Sequence[Journey] = ()
-        known = self._read() if self._path is not None else []
-        if problems := [*_own_problems(self._path, known), *_problems(topology, known, claims)]:
+        problems = [*beside]
+        try:
+            known = self._read() if self._path is not None else []
+        except InvalidInput as error:
+            problems += error.problems
+        else:
+            problems += [*_own_problems(self._path, known), *_problems(topology, known, claims)]
+        if problems:
             raise InvalidInput(with_lines(topology, problems))
 
     async def fresh(self, url: str) -> Sequence[Journey]:
@@ -50,7 +73,9 @@ class Source:
 
     def _read(self) -> Sequence[Journey]:
         assert self._path is not None  # noqa: S101 - asked by both callers
-        found = locust.journeys(self._path) if locust.is_locust(self._path) else journey.load(self._path)
+        # What the file prints while it is read must not come between what programs read.
+        with contextlib.redirect_stdout(sys.stderr):
+            found = locust.journeys(self._path) if locust.is_locust(self._path) else journey.load(self._path)
         if not self._spares:
             return found
         if reading := [each for each in found if not each.writes]:
@@ -91,9 +116,30 @@ def _problems(topology: Topology, journeys: Sequence[Journey], claims: Iterable[
                 key = where.key(f"{where.journeys}[{index}]")
                 hint = nearest(name, names)
                 found.append(Problem("prove.journey-unknown", where.where, key, expected, repr(name), hint))
-        if names:
-            held = where.key("holds")
-            found += rules.check(claim.holds, where=where.where, path=held, journeys=names)
-            together = rules.check(rules_of(claim, journeys), where=where.where)
-            found += [replace(each, path=held) for each in together if each.id == "prove.rule-conflict"]
+        held, reach = where.key("holds"), _reach(topology, claim, journeys)
+        own = rules.check(
+            claim.holds, where=where.where, path=held, journeys=names if names else None, reach=reach
+        )
+        told = {(each.id, each.expected, each.found) for each in own}
+        together = rules.check(rules_of(claim, journeys), where=where.where)
+        found += own
+        found += [
+            replace(each, path=held)
+            for each in together
+            if each.id == "prove.rule-conflict" and (each.id, each.expected, each.found) not in told
+        ]
     return found
+
+
+def _reach(topology: Topology, claim: Claim, journeys: Sequence[Journey]) -> Reach | None:
+    """What there will be to look at in a claim that somebody wrote; others are made to fit what is found."""
+    if claim.source in (FROM_TOPOLOGY, calibration.CLAIM.source):
+        return None
+    words = [word for word in targets.words(topology) if not word.endswith(".*")]
+    return Reach(
+        has_faults=bool(claim.strikes),
+        has_peak=claim.load.peak != 1,
+        processes=[word for word in words if word not in ROLES],
+        kinds=KINDS if journeys else ("get",),
+        has_facts=any(not isinstance(each, locust.Users) for each in journeys),
+    )

@@ -11,8 +11,9 @@ from typing import Any
 from mainstay.base.errors import InvalidInput, Problem, nearest
 from mainstay.ops.prove import calibration, replay
 from mainstay.ops.prove.claim import FROM_TOPOLOGY, Claim, Load
-from mainstay.ops.prove.claims import claims, known_names, source
+from mainstay.ops.prove.claims import claims, known_names, source, strikes_of
 from mainstay.ops.prove.faults import catalogue
+from mainstay.ops.prove.faults.fault import Strike
 from mainstay.ops.prove.judging import rules
 from mainstay.ops.prove.proof import Size
 from mainstay.ops.topology.lines import find_line, key_lines
@@ -63,16 +64,37 @@ class Options:
     """How the twin differs from the file, as its twin.json says it."""
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What will be tried, and what of it means nothing."""
+
+    claims: tuple[Claim, ...]
+    """In order, each as the options change it."""
+    seed: int
+    problems: tuple[Problem, ...] = ()
+
+
 def chosen(topology: Topology, options: Options) -> tuple[tuple[Claim, ...], int]:
     """
-    The claims to try, in order, each as the options change it; and the seed.
+    The claims to try, and the seed. Journeys are not looked at: `understanding` does both.
 
     Raises:
         InvalidInput: A claim in the file, a schedule that was saved, or a name means nothing; with all
             such problems.
     """
+    choice = choose(topology, options)
+    if choice.problems:
+        raise InvalidInput(with_lines(topology, choice.problems))
+    return choice.claims, choice.seed
+
+
+def choose(topology: Topology, options: Options) -> Choice:
+    """The claims to try, the seed, and every problem of them."""
     if options.replay is not None:
-        return _replayed(topology, options, options.replay)
+        try:
+            return _replayed(topology, options, options.replay)
+        except InvalidInput as error:
+            return Choice((), options.seed, error.problems)
     everything = claims(topology, size=None if options.only else options.size)
     if options.against:
         unbroken = [claim for claim in everything if not claim.strikes and claim.source != FROM_TOPOLOGY]
@@ -82,13 +104,11 @@ def chosen(topology: Topology, options: Options) -> tuple[tuple[Claim, ...], int
     problems = _unknown_words(topology, options, everything)
     for claim in everything:
         problems += problems_of(topology, claim, place(topology, claim))
-    if problems:
-        raise InvalidInput(with_lines(topology, problems))
     wanted = [claim for claim in everything if not options.only or _named(claim.name, options.only)]
-    return _repeated(wanted, options), options.seed
+    return Choice(_repeated(wanted, options), options.seed, tuple(problems))
 
 
-def _replayed(topology: Topology, options: Options, path: Path) -> tuple[tuple[Claim, ...], int]:
+def _replayed(topology: Topology, options: Options, path: Path) -> Choice:
     try:
         text = path.read_text()
     except (OSError, UnicodeDecodeError) as error:
@@ -96,9 +116,8 @@ def _replayed(topology: Topology, options: Options, path: Path) -> tuple[tuple[C
             [Problem("prove.replay-unreadable", str(path), "", "a schedule that was saved", str(error))]
         ) from error
     saved = replay.from_text(text, where=str(path))
-    if problems := problems_of(topology, saved.claim, place(topology, saved.claim)):
-        raise InvalidInput(problems)
-    return _repeated([saved.claim], options), saved.seed
+    problems = problems_of(topology, saved.claim, place(topology, saved.claim))
+    return Choice(_repeated([saved.claim], options), saved.seed, tuple(problems))
 
 
 def _repeated(claims: Iterable[Claim], options: Options) -> tuple[Claim, ...]:
@@ -146,10 +165,10 @@ def _unknown_words(topology: Topology, options: Options, everything: Sequence[Cl
         for hint in [nearest(name, names) or "`mainstay prove --full --list` names them"]
     ]
     known = [*known_names(topology), *(claim.name for claim in topology.prove.claims)]
-    for index, claim in enumerate(topology.prove.claims):
+    for claim in topology.prove.claims:
         if claim.name == calibration.NAME:
             expected = "a name that is not that of the check of the load generator itself"
-            path = f"prove.claim[{index}].name"
+            path = f"prove.claim[{claim.position}].name"
             found.append(_problem("reserved-claim", path, expected, repr(claim.name), topology=topology))
     for index, name in enumerate(topology.prove.without):
         if name not in known:
@@ -169,6 +188,8 @@ class Place:
     path: str = ""
     faults: str = "faults"
     journeys: str = "journeys"
+    strikes: tuple[Strike, ...] | None = None
+    """The faults as they are written, each once; where that is not known, each strike is one."""
 
     def key(self, name: str) -> str:
         return f"{self.path}.{name}" if self.path else name
@@ -176,18 +197,19 @@ class Place:
 
 def place(topology: Topology, claim: Claim) -> Place:
     """Where a claim stands: in the file of the system, in one of a schedule, or nowhere, as it came by itself."""
-    for index, declared in enumerate(topology.prove.claims):
-        if claim.source == source(topology, declared):
-            return Place(topology.file.name, f"prove.claim[{index}]")
+    for each in topology.prove.claims:
+        if claim.source == source(topology, each):
+            return Place(topology.file.name, f"prove.claim[{each.position}]", strikes=strikes_of(each))
     if claim.source == FROM_TOPOLOGY:
         return Place(claim.source, claim.name)
     return Place(claim.source, "", "strikes", "load.only")
 
 
-def problems_of(topology: Topology, claim: Claim, where: Place) -> list[Problem]:
-    """Everything in a claim that means nothing: faults, targets, settings, rules and shapes."""
+def problems_of(topology: Topology, claim: Claim, where: Place, *, faults: bool = True) -> list[Problem]:
+    """Everything in a claim that means nothing: where wanted its faults with targets and settings, rules and shapes."""
     found: list[Problem] = []
-    for index, strike in enumerate(claim.strikes):
+    strikes = claim.strikes if where.strikes is None else where.strikes
+    for index, strike in enumerate(strikes if faults else ()):
         key = where.key(f"{where.faults}[{index}]")
         found += [
             replace(wrong, where=where.where, path=f"{key}.{_key_of(wrong)}")

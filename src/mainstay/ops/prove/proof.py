@@ -42,13 +42,15 @@ class Proof:
     """The command line that does the same again, seed included."""
     results: list[Result]
     figures: dict[str, float] = field(default_factory=dict)
-    """Of the whole proof; seconds unless the name says otherwise."""
+    """Of the whole proof, measured as those of a claim."""
     events: list[Mapping[str, Any]] = field(default_factory=list)
     """What the supervisor noted while the proof ran, oldest first."""
     clock: float = field(default_factory=wall_clock_offset)
     """What to add to a moment of a history to get seconds since 1970."""
     notes: Sequence[str] = ()
     """What the services' preparation warned of: a database that is a copy, settings that are not the system's."""
+    printed: int = 0
+    """Bytes that journeys printed."""
     interrupted: str = ""
     """Why it ended before its last claim, when it did."""
 

@@ -25,6 +25,8 @@ from mainstay.base.errors import MainstayError, OperationFailed
 from mainstay.ops.prove import apart, calibration, plan, replay, schedule, system
 from mainstay.ops.prove.claim import Claim, Result
 from mainstay.ops.prove.evidence.folder import Folder
+from mainstay.ops.prove.evidence.printed import FILE as PRINTED
+from mainstay.ops.prove.evidence.printed import Printed
 from mainstay.ops.prove.guard import GuardProcess
 from mainstay.ops.prove.history import History
 from mainstay.ops.prove.journeys import Source
@@ -35,6 +37,7 @@ from mainstay.ops.prove.proof import Proof, surroundings
 from mainstay.ops.prove.shrink import shrink
 from mainstay.ops.prove.system import ProvedSystem
 from mainstay.ops.prove.trial import Trial, applicable, rules_of
+from mainstay.ops.prove.understanding import understand
 from mainstay.ops.prove.verdict import Verdict
 from mainstay.ops.topology.values import Topology
 
@@ -55,8 +58,10 @@ async def prove(
         InvalidInput: Something that a person wrote means nothing; nothing was started.
         OperationFailed: There is no place for evidence, the address is refused, or the system did not come up.
     """
-    claims, seed = plan.chosen(topology, options)
-    journeys = Source(topology, options, claims)
+    printed = Printed()
+    with printed.instead_of_output():
+        understood = understand(topology, options)
+    claims = understood.claims
     if options.against:
         system.check_address(options.against, allowed=options.allow_remote)
     text = topology.file.read_text()
@@ -68,7 +73,7 @@ async def prove(
         system=topology.name,
         url=options.against,
         size=options.size,
-        seed=seed,
+        seed=understood.seed,
         began=began,
         seconds=0.0,
         versions=surroundings(),
@@ -76,8 +81,12 @@ async def prove(
         argv=("mainstay", *argv),
         results=[],
     )
-    run = _Run(topology, options, progress(folder), folder, proof, journeys)
-    await run.all(claims)
+    # The progress is made first: it keeps the output that journeys are about to lose.
+    shown = progress(folder)
+    printed.into(folder.path / PRINTED)
+    run = _Run(topology, options, shown, folder, proof, understood.journeys, printed)
+    with printed.instead_of_output():
+        await run.all(claims)
     return proof, folder
 
 
@@ -89,6 +98,7 @@ class _Run:
     folder: Folder
     proof: Proof
     journeys: Source
+    printed: Printed
 
     async def all(self, claims: Sequence[Claim]) -> None:
         """
@@ -113,6 +123,7 @@ class _Run:
             raise
         finally:
             self.proof.seconds = time.monotonic() - began
+            self.proof.printed = self.printed.size
             self.folder.write(self.proof)
             self.progress.end(self.proof, self.folder.path)
         if self.folder.was_removed:
@@ -143,6 +154,7 @@ class _Run:
         others = apart.services(await proved.events())
         for number, claim in enumerate(claims, 1):
             self.progress.claim(claim, number)
+            self.printed.under(claim.name)
             # The second try of a claim may hit another replica than the first, and the same one every time.
             kind = claim.name.partition(".")[0]
             seed = self.proof.seed + tried[kind]

@@ -234,10 +234,8 @@ class Trial:
         self.result.figures |= summary.figures
         self.result.notes = summary.notes
         rules = applicable(self.claim, self.rules, self.history)
-        idle = [rule for rule in self.rules if rule not in rules]
-        if idle and self.history.operations:
-            says = f"{self.claim.says} Not judged, as no journey does it: {', '.join(idle)}."
-            self.result.claim = replace(self.claim, says=says)
+        if self.history.operations:
+            self.result.idle = tuple(rule for rule in self.rules if rule not in rules)
         unread = {each.journey for each in summary.raised if each.where == "final"}
         judge(self.result, rules, samples=self._sampler.samples, unread=unread)
         self.result.judgements = [fair(each, summary) for each in self.result.judgements]

@@ -38,6 +38,7 @@ class Judgement:
     found: str
     """What was seen, with its count: ``0 of 1,240 (95 % bound: 0.24 %)``."""
     value: float | None = None
+    """In the unit of the rule: seconds, shares of one, or a number."""
     offending: tuple[int, ...] = ()
     """Numbers of the operations that broke it, at most twenty."""
     details: tuple[str, ...] = field(default=())

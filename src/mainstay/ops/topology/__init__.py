@@ -1,15 +1,16 @@
 """
 ``mainstay.toml`` → frozen values.
 
-The doors: `load` finds, reads and checks a file; `plan` spells out what it means;
-`json_schema` is for editors. Everything else in this package is theirs.
+The doors: `load` finds, reads and checks a file, `examine` does so and goes on; `plan` spells out
+what it means; `json_schema` is for editors. Everything else in this package is theirs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from mainstay.base.errors import InvalidInput, Problem
 from mainstay.base.schema import Default, read
@@ -27,6 +28,21 @@ from mainstay.ops.topology.values import Topology
 AREA = "topology"
 
 
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """What a file declares as far as it can be told, and every problem of it. Paths are relative to the declaration."""
+
+    topology: Topology
+    """Where there are problems, only good for finding more of them: what could not be read is at its default."""
+    problems: tuple[Problem, ...]
+    wrong: tuple[str, ...]
+    """Where the problems are."""
+    unread: tuple[str, ...]
+    """Where of these a value could not be read."""
+    claims: tuple[object, ...]
+    """What is written below ``[[prove.claim]]``, whether or not it could be read."""
+
+
 def load(path: Path | None = None) -> Topology:
     """
     The system that a file declares, with every default filled in.
@@ -40,6 +56,16 @@ def load(path: Path | None = None) -> Topology:
     return understand(find(path))
 
 
+def examine(path: Path | None = None) -> Examined:
+    """
+    As `load`, and goes on where the file has problems, for who finds more of them in it.
+
+    Raises:
+        InvalidInput: The file is none, or so wrong that nothing can be said of the rest.
+    """
+    return _examined(find(path))
+
+
 def understand(source: Source) -> Topology:
     """
     Read, resolve and check a declaration that was found.
@@ -47,6 +73,13 @@ def understand(source: Source) -> Topology:
     Raises:
         InvalidInput: With every problem of it at once.
     """
+    found = _examined(source)
+    if found.problems:
+        raise InvalidInput(found.problems)
+    return found.topology
+
+
+def _examined(source: Source) -> Examined:
     reading = read(Declaration, source.content, where=source.where, area=AREA, path=source.table)
     if reading.value is None:
         raise InvalidInput(_placed(source, reading.problems))
@@ -57,9 +90,15 @@ def understand(source: Source) -> Topology:
     case = Case(reading.value, topology, spot, _service_names(source), unread)
     check(case)
     problems = (*reading.problems, *spot.problems)
-    if problems:
-        raise InvalidInput(_placed(source, problems))
-    return replace(topology, defaults=(*reading.defaults, *(Default(*each) for each in spot.defaults)))
+    topology = replace(topology, defaults=(*reading.defaults, *(Default(*each) for each in spot.defaults)))
+    written = _written_claims(source)
+    return Examined(
+        _numbered(topology, written) if problems else topology,
+        tuple(_placed(source, problems)),
+        tuple(problem.path[prefix:] for problem in problems),
+        unread,
+        written,
+    )
 
 
 def json_schema() -> Json:
@@ -78,9 +117,25 @@ def _placed(source: Source, problems: Iterable[Problem]) -> list[Problem]:
     return [replace(each, where=f"{each.where}:{line}") if line else each for line, each in found]
 
 
+def _written_claims(source: Source) -> tuple[object, ...]:
+    table = source.content.get("prove") if isinstance(source.content, Mapping) else None
+    claims = table.get("claim") if isinstance(table, Mapping) else None
+    return tuple(claims) if isinstance(claims, list) else ()
+
+
+def _numbered(topology: Topology, written: Iterable[object]) -> Topology:
+    """Each claim at its place in the file: those that could not be read are missing among them."""
+    places: Any = enumerate(each.get("name") if isinstance(each, Mapping) else None for each in written)
+    claims = tuple(
+        replace(claim, position=next((at for at, name in places if name == claim.name), claim.position))
+        for claim in topology.prove.claims
+    )
+    return replace(topology, prove=replace(topology.prove, claims=claims))
+
+
 def _service_names(source: Source) -> Collection[str]:
     tables = source.content.get("service") if isinstance(source.content, Mapping) else None
     return [str(name) for name in tables] if isinstance(tables, Mapping) else []
 
 
-__all__ = ["Plan", "Topology", "json_schema", "load", "locate", "plan", "understand"]
+__all__ = ["Examined", "Plan", "Topology", "examine", "json_schema", "load", "locate", "plan", "understand"]

@@ -70,9 +70,10 @@ def _prove(table: declared.ProveTable, folder: Path) -> values.Prove:
             **{
                 **_fields(claim),
                 "faults": tuple(values.DeclaredFault(**_fields(fault)) for fault in claim.faults),
+                "position": position,
             }
         )
-        for claim in table.claim
+        for position, claim in enumerate(table.claim)
     )
     journeys = below(folder, table.journeys) if table.journeys else None
     return values.Prove(journeys, table.rate, claims, table.without, table.reads)

@@ -203,6 +203,8 @@ class DeclaredClaim:
     every: float | None = None
     during: float | None = None
     size: ClaimSize = "quick"
+    position: int = 0
+    """Which of the file's claims it is, from 0."""
 
     @property
     def turns(self) -> int:

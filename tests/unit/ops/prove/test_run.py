@@ -80,7 +80,7 @@ def claimed(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     monkeypatch.setattr(schedule, "run", strikes)
 
     def claim(*claims: Claim) -> None:
-        monkeypatch.setattr(plan, "chosen", lambda topology, options: (claims, options.seed))
+        monkeypatch.setattr(plan, "choose", lambda topology, options: plan.Choice(claims, options.seed))
 
     return claim
 
@@ -135,6 +135,23 @@ async def test_what_a_preparation_warned_of_is_told_first_and_stands_in_the_evid
     assert json.loads((folder.path / "proof.json").read_text())["notes"] == [f"web: {why}"]
     assert "is a copy of db.sqlite3</p>" in (folder.path / "report.html").read_text()
     assert "is a copy of db.sqlite3" in (folder.path / "summary.md").read_text()
+
+
+async def test_what_journeys_print_is_in_the_evidence_and_not_before_who_watches(
+    topology: Topology, proved: FakeSystem, claimed: Callable[..., None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    (topology.folder / "proof.py").write_text(
+        "print('read')\n" + JOURNEYS + "        print('step', number, 'password=hunter2hunter2')\n"
+    )
+    claimed(FIRST, SECOND)
+    proof, folder, _ = await proof_of(topology)
+    assert capsys.readouterr() == ("", "")
+    lines = (folder.path / "printed.txt").read_text().splitlines()
+    assert lines[0] == "read"
+    assert [line for line in lines if line.startswith("---")] == ["--- first", "--- second"]
+    assert sum(line.startswith("step 0 ") for line in lines) == 2
+    assert "hunter2" not in "".join(lines)
+    assert json.loads((folder.path / "proof.json").read_text())["printed"] == proof.printed > 0
 
 
 async def test_one_claim_that_fails_does_not_keep_the_others_from_being_tried(

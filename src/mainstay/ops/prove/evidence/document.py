@@ -20,7 +20,8 @@ from mainstay.ops.prove.evidence.masking import mask_topology, mask_words, maske
 from mainstay.ops.prove.evidence.moments import Moment, around, lanes, moments
 from mainstay.ops.prove.faults.fault import Strike
 from mainstay.ops.prove.history import History, Operation, Outcome, Phase
-from mainstay.ops.prove.judging.periods import LOADED
+from mainstay.ops.prove.judging.figures import measure
+from mainstay.ops.prove.judging.periods import LOADED, Periods, periods
 from mainstay.ops.prove.judging.statistics import percentile
 from mainstay.ops.prove.judging.timeline import BIN, origin, series
 from mainstay.ops.prove.proof import Proof
@@ -31,6 +32,7 @@ MOST_OFFENDING = 20
 """Operations shown in full for one rule."""
 MOST_BINS = 2000
 """Points of a timeline; a longer run gets wider bins, as more points than pixels show nothing more."""
+NO_JOURNEY = "no journey does it"
 _SAME = 0.002
 """Seconds within which two moments are one."""
 
@@ -57,6 +59,8 @@ def document(proof: Proof, *, folders: Mapping[str, str] | None = None) -> dict[
         "command": argv,
         "replay": shlex.join(argv),
         "figures": dict(proof.figures),
+        "units": units(proof.figures),
+        "printed": proof.printed,
         "claims": claims,
     }
     told = _finite(masked(content))
@@ -75,6 +79,7 @@ def _claim(result: Result, proof: Proof, folder: str) -> dict[str, Any]:
     zero, end = _span(history)
     told = moments(proof.events, zero + proof.clock)
     tracks = lanes(told, end - zero) if end > zero else []
+    stretches = periods(history, [bite.began for bite in result.bites])
     return {
         "name": claim.name,
         "folder": folder,
@@ -90,10 +95,12 @@ def _claim(result: Result, proof: Proof, folder: str) -> dict[str, Any]:
         "holds": list(claim.holds),
         "schedule": [_strike(strike) for strike in claim.strikes],
         "seconds": round(end - zero, 3),
-        "phases": [_phase(each, history, zero) for each in history.phases],
+        "phases": [_phase(each, history, stretches, zero) for each in history.phases],
         "bites": [_bite(bite, zero) for bite in result.bites],
         "judgements": [_judgement(judgement) for judgement in result.judgements],
+        "not_judged": not_judged(result),
         "figures": dict(result.figures),
+        "units": units(result.figures),
         "operations": count(history),
         "recovered": _recovered(result, zero),
         "timeline": _curves(history, zero),
@@ -158,10 +165,10 @@ def _strike(strike: Strike) -> dict[str, Any]:
     }
 
 
-def _phase(phase: Phase, history: History, zero: float) -> dict[str, Any]:
-    """A stretch, and what the load saw in it; operations belong where they were due."""
+def _phase(phase: Phase, history: History, stretches: Periods, zero: float) -> dict[str, Any]:
+    """A stretch, and what the load saw in it; operations belong to it as for the rules."""
     loaded = phase.name in LOADED
-    due = [each for each in history.operations if loaded and phase.began <= each.due < phase.ended]
+    due = [each for each in history.operations if loaded and stretches.of(each) == phase.name]
     found = Counter(each.outcome for each in due)
     latencies = sorted(each.latency for each in due)
     return {
@@ -196,6 +203,18 @@ def _judgement(judgement: Judgement) -> dict[str, Any]:
         "offending": list(judgement.offending[:MOST_OFFENDING]),
         "details": list(judgement.details),
     }
+
+
+def not_judged(result: Result) -> list[dict[str, str]]:
+    """The rules of which nothing is said, each with why."""
+    idle = [{"rule": rule, "why": NO_JOURNEY} for rule in result.idle]
+    open_ = [each for each in result.judgements if each.verdict is Verdict.UNKNOWN]
+    return [*idle, *({"rule": each.rule, "why": each.found} for each in open_)]
+
+
+def units(figures: Iterable[str]) -> dict[str, str]:
+    """What each of these is measured in, where that is known."""
+    return {name: str(unit) for name in figures if (unit := measure(name)) is not None}
 
 
 def _recovered(result: Result, zero: float) -> float | None:
@@ -252,7 +271,7 @@ def _beside(operation: Operation, result: Result, told: list[Moment], zero: floa
         "ended": round(ended, 4),
         "latency": round(operation.latency, 4),
     }
-    phase = next((p.name for p in result.history.phases if p.began <= operation.due < p.ended), "")
+    phase = periods(result.history, [bite.began for bite in result.bites]).of(operation)
     during = [
         strike_text(bite.strike)
         for bite in result.bites

@@ -8,6 +8,7 @@ The evidence folder: made before anything is started, filled while the proof run
         claims/<name>/held.csv         what each process held meanwhile: memory, descriptors, connections
         claims/<name>/claim.json       what became of it
         logs/           of the twin's processes, secrets masked
+        printed.txt     what journeys printed, where they did
         proof.json  report.html  junit.xml  summary.md
 
 A disk that cannot be written is refused before the system is touched. One that fills
@@ -36,6 +37,7 @@ from mainstay.ops.prove.evidence.document import document
 from mainstay.ops.prove.evidence.junit import junit
 from mainstay.ops.prove.evidence.markdown import summary
 from mainstay.ops.prove.evidence.masking import mask, mask_topology, masked
+from mainstay.ops.prove.evidence.printed import FILE as PRINTED
 from mainstay.ops.prove.evidence.report import report
 from mainstay.ops.prove.proof import Proof
 
@@ -48,7 +50,7 @@ _TRIAL, _PARTIAL = ".trial", ".partial"
 _OURS = re.compile(r"\d{8}T\d{6}Z-(?:quick|normal|full)(?:-\d+)?")
 _MARKS = frozenset(("topology.toml", "claims"))
 """What every proof has from its start; a folder without both is somebody else's."""
-_CONTENT = _MARKS | {"events.jsonl", "logs", "proof.json", "report.html", "junit.xml", "summary.md"}
+_CONTENT = _MARKS | {"events.jsonl", "logs", "proof.json", "report.html", "junit.xml", "summary.md", PRINTED}
 
 
 class Ledger(io.TextIOWrapper):

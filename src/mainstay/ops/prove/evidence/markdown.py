@@ -6,11 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from mainstay.ops.prove.evidence.phrases import MARKS, counted, loaded, ordered, seen, sentence
+from mainstay.ops.prove.evidence.phrases import MARKS, counted, loaded, not_judged, ordered, seen, sentence
+from mainstay.ops.prove.evidence.printed import FILE as PRINTED
 from mainstay.ops.prove.verdict import Verdict
 
 LONGEST = 60
-_ROWS = 40
+_ROWS = 30
 """Claims in the table; those left out hold, or there are many that do not."""
 _NOTES = 5
 """Of what the preparations warned of; all of it is in the report."""
@@ -34,6 +35,10 @@ def summary(document: Mapping[str, Any]) -> str:
         lines += ["", f"And {len(left_out)} more, in the report."]
     if notes := document["notes"][:_NOTES]:
         lines += ["", *(f"- {_plain(note)}" for note in notes)]
+    if open_ := not_judged(document):
+        lines += ["", "Not judged:", "", *(f"- {_plain(line)}" for line in open_)]
+    if document["printed"]:
+        lines += ["", f"What journeys printed is in {_plain(PRINTED)}."]
     lines += ["", "Again, the same way:", "", _code(document["replay"]), ""]
     return "\n".join(lines)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from mainstay.ops.prove.judging.figures import Measure, measure
 from mainstay.ops.prove.verdict import Verdict
 
 MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.UNKNOWN: "?", Verdict.NOT_RUN: "–"}
@@ -47,30 +49,22 @@ def percent_text(share: float) -> str:
     return f"{share * 100:.3g} %"
 
 
-_UNITS = (
-    (("rate", "goodput", "throughput"), rate_text),
-    (("growth",), lambda share: f"{percent_text(share)} /h"),
-    (("share", "ratio", "cpu"), percent_text),
-    (("bytes", "memory"), lambda size: f"{size / 1_000_000:,.1f} MB"),
-    (("factor", "amplification", "attempts", "times"), lambda times: f"{times:.2f} ×"),
-    (
-        (
-            "count", "lost", "duplicates", "phantoms", "operations", "connections", "descriptors", "errors",
-            "failed", "unknown", "refused", "acknowledged", "arrivals", "held",
-            "restarts", "repeats", "faults",
-        ),
-        count_text,
-    ),
-)  # fmt: skip
-"""By the words of a figure's name; what has none of them is in seconds."""
+_SAID: dict[Measure, Callable[[float], str]] = {
+    Measure.COUNT: count_text,
+    Measure.SECONDS: seconds_text,
+    Measure.SHARE: percent_text,
+    Measure.RATIO: lambda times: f"{times:.2f} ×",
+    Measure.PER_SECOND: rate_text,
+    Measure.SHARE_PER_HOUR: lambda share: f"{percent_text(share)} /h",
+}
 
 
 def figure_text(name: str, value: float | None) -> str:
-    """A figure with the unit that its name says."""
+    """A figure with its unit; one of which nobody says what it is measured in stays a bare number."""
     if value is None:
         return "–"
-    words = set(name.replace("_", ".").replace("-", ".").split("."))
-    return next((say(value) for names, say in _UNITS if words & set(names)), seconds_text(value))
+    unit = measure(name)
+    return _SAID[unit](value) if unit else f"{value:g}"
 
 
 def sentence(document: Mapping[str, Any]) -> str:
@@ -132,3 +126,28 @@ def seen(claim: Mapping[str, Any]) -> str:
     if all(value is not None for value in spans):
         parts.append("p99 " + " → ".join(seconds_text(value) for value in spans if value is not None))
     return ", ".join(parts)
+
+
+MOST_OPEN = 6
+"""Lines about rules that were not judged; the report has them all."""
+
+
+def not_judged(document: Mapping[str, Any]) -> list[str]:
+    """
+    Which rules were not judged and why, but those that a claim names already as why it is not told.
+
+    Several claims may share one, as in a system that is only read; then it is said in how many.
+    """
+    found = Counter(
+        (each["rule"], each["why"])
+        for claim in document["claims"]
+        if claim["verdict"] != Verdict.NOT_RUN
+        for each in claim["not_judged"]
+        if each["rule"] not in claim["why"]
+    )
+    lines = [
+        f"{rule} (in {plural(number, 'claim')}): {why}" if number > 1 else f"{rule}: {why}"
+        for (rule, why), number in found.items()
+    ]
+    more = len(lines) - MOST_OPEN
+    return [*lines[:MOST_OPEN], f"and {more} more, in the report"] if more > 0 else lines

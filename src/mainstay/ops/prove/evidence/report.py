@@ -61,7 +61,12 @@ class Shown:
     more: dict[str, float]
     """Figures that the table of phases does not show already."""
     replay: str
+    idle: list[dict[str, str]]
+    """Rules that were not judged, and so have no verdict among the others."""
     offending: list[dict[str, Any]]
+    """Operations that broke a rule."""
+    doubtful: list[dict[str, Any]]
+    """Operations for which a rule could not be told."""
 
     @property
     def points(self) -> str:
@@ -119,6 +124,7 @@ def _broken(document: Mapping[str, Any]) -> str:
 
 
 def _shown(claim: Mapping[str, Any], number: int, document: Mapping[str, Any]) -> Shown:
+    judged = {each["rule"] for each in claim["judgements"]}
     return Shown(
         told=claim,
         id=f"claim-{number}",
@@ -127,8 +133,16 @@ def _shown(claim: Mapping[str, Any], number: int, document: Mapping[str, Any]) -
         figures={name: value for name, value in claim["figures"].items() if value is not None},
         more={name: value for name, value in claim["figures"].items() if _is_more(name, value)},
         replay=_alone(document["command"], claim["name"]),
-        offending=[{**rule, "moments": list(_moments(rule["operations"]))} for rule in claim["offending"]],
+        idle=[each for each in claim["not_judged"] if each["rule"] not in judged],
+        offending=_with_moments(claim, Verdict.FAIL),
+        doubtful=_with_moments(claim, Verdict.UNKNOWN),
     )
+
+
+def _with_moments(claim: Mapping[str, Any], verdict: Verdict) -> list[dict[str, Any]]:
+    """The operations behind the rules of this verdict: what a rule allows has broken nothing."""
+    rules = (rule for rule in claim["offending"] if rule["verdict"] == verdict)
+    return [{**rule, "moments": list(_moments(rule["operations"]))} for rule in rules]
 
 
 def _is_more(name: str, value: float | None) -> bool:

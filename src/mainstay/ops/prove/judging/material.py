@@ -63,7 +63,7 @@ class Material:
         self.figures = dict(figures or {})
         self.unread = frozenset(unread)
         """Journeys whose final reading did not come to its end."""
-        self.periods = periods(history)
+        self.periods = periods(history, self.begun)
         self.by_number = {operation.number: operation for operation in history.operations}
 
     def when(self, moment: float) -> str:
@@ -83,11 +83,15 @@ class Material:
 
     @cached_property
     def _phased(self) -> dict[str, list[Operation]]:
-        """Operations by the phase in which their step was due: a repeat belongs where its first attempt does."""
+        """Operations by the phase of their step: a repeat belongs where its first attempt does."""
         found: dict[str, list[Operation]] = {}
         for operation in self.history.operations:
-            found.setdefault(self.periods.name(self.start(operation).due), []).append(operation)
+            found.setdefault(self.phase(operation), []).append(operation)
         return found
+
+    def phase(self, operation: Operation) -> str:
+        """The phase that an operation belongs to, by its first attempt."""
+        return self.periods.of(self.start(operation))
 
     def start(self, operation: Operation) -> Operation:
         """The first attempt of what an operation repeats; itself when it repeats nothing."""
@@ -97,7 +101,7 @@ class Material:
         """
         All attempts in the named phases, of one kind (``get``, ``keyed``, ``write``) or one journey.
 
-        A journey that is named like a kind cannot be asked for by name.
+        No journey is named like a kind: a file with such a one is refused.
         """
         every = (operation for name in phases for operation in self._phased.get(name, ()))
         return [operation for operation in every if in_scope(operation, scope)]

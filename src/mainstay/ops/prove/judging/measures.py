@@ -101,8 +101,15 @@ def needed(share: float) -> int:
 
 
 def goodput(material: Material, scope: str, phases: Sequence[str]) -> Finding:
-    """Operations per second that were due in the named phases and ended well in the end."""
-    steps = material.steps(scope, phases)
+    """
+    Operations per second that were due in the named phases and ended well in the end.
+
+    Here those that were under way when the first strike began count where they were due: a phase is
+    as long as it is, and without them the steady one would seem to do less than it did.
+    """
+    steps = [
+        step for step in material.steps(scope) if material.periods.name(material.start(step[0]).due) in phases
+    ]
     length = material.periods.seconds(phases)
     if not steps or length <= 0:
         return nothing("no operation was due")
@@ -224,7 +231,7 @@ def amplification(material: Material, scope: str, phases: Sequence[str]) -> Find
 def _count(material: Material, bad: Sequence[Operation], of: int) -> Finding:
     if not of:
         return nothing("no operation was due")
-    phases = Counter(material.periods.name(material.start(each).due) for each in bad)
+    phases = Counter(material.phase(each) for each in bad)
     outcomes = Counter(f"{each.name} {_ending(each)}" for each in bad)
     parts = [f"{phases[name]} {name}" for name in LOADED if phases[name]]
     lines = [f"{number} × {text}" for text, number in outcomes.most_common(8)]

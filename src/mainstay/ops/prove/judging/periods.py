@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from mainstay.ops.prove.history import History, Phase
+from mainstay.ops.prove.history import History, Operation, Phase
 
 STEADY, FAULT, AFTER, FINAL = "steady", "fault", "after", "final"
 LOADED = (STEADY, FAULT, AFTER)
@@ -22,11 +23,23 @@ class Periods:
     """
 
     phases: tuple[Phase, ...]
+    disturbed_from: float = math.inf
+    """When the first strike began, or a load without strikes began to change: nothing is calm from here on."""
 
     def name(self, moment: float) -> str:
         """The phase a moment belongs to; empty before the first."""
         index = bisect_right(self.phases, moment, key=lambda phase: phase.began) - 1
         return self.phases[index].name if index >= 0 else ""
+
+    def of(self, operation: Operation) -> str:
+        """
+        The phase in which an operation was due.
+
+        One that was due in the steady phase and had not ended when it was disturbed belongs to the fault:
+        the strike may have hit it, and what is calm is the yardstick for what is not.
+        """
+        name = self.name(operation.due)
+        return FAULT if name == STEADY and operation.ended >= self.disturbed_from else name
 
     def disturbed(self) -> tuple[str, ...]:
         """The phases to look at for what a fault does: fault and after, or all in a run without either."""
@@ -55,11 +68,15 @@ class Periods:
         return following[0].began if following and following[0].name in LOADED else self.phases[index].ended
 
 
-def periods(history: History) -> Periods:
-    """The phases of a history; one that names none, as a history under way does, is all steady."""
-    if history.phases:
-        return Periods(tuple(sorted(history.phases, key=lambda phase: phase.began)))
-    return Periods(_all_steady(history))
+def periods(history: History, strikes: Iterable[float] = ()) -> Periods:
+    """
+    The phases of a history; one that names none, as a history under way does, is all steady.
+
+    ``strikes`` are the moments at which one began.
+    """
+    phases = tuple(sorted(history.phases, key=lambda phase: phase.began)) or _all_steady(history)
+    changed = min((phase.began for phase in phases if phase.name == FAULT), default=math.inf)
+    return Periods(phases, max(changed, min(strikes, default=changed)))
 
 
 def _all_steady(history: History) -> tuple[Phase, ...]:

@@ -18,8 +18,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from mainstay.base.errors import InvalidInput, Problem, nearest
+from mainstay.ops.prove.judging.figures import FIGURES, LIMITS, NOTED
+from mainstay.ops.prove.judging.reach import Reach, beyond
 from mainstay.ops.prove.judging.sense import alone, conflicts
-from mainstay.ops.prove.judging.vocabulary import KINDS, METRICS, PHASES, SPELT, Metric, Rule, Scope, Unit
+from mainstay.ops.prove.judging.vocabulary import KINDS, METRICS, PHASES, SPELT, Rule, Scope, Unit
 
 _SPELLINGS = {"==": "=", "≤": "<=", "≥": ">=", "=<": "<=", "=>": ">="}
 _COMPARISON = re.compile(r"==|<=|>=|=<|=>|[=<>≤≥]")
@@ -68,7 +70,7 @@ class _Reader:
             self._left(self.text)
             return None, self.problems
         left = self._left(self.text[: comparison.start()])
-        limit = self._limit(comparison.end(), METRICS.get(left[0]) if left else None)
+        limit = self._limit(comparison.end(), _units(*left[:2]) if left else ())
         if self.problems or left is None or limit is None:
             return None, self.problems
         sign = comparison.group()
@@ -97,6 +99,8 @@ class _Reader:
             self._report("scope", f"nothing behind {name}", at, scope)
         elif not scope and allowed is Scope.FIGURE:
             self._report("scope", f"{name}. and {allowed}", at - 1, "")
+        elif allowed is Scope.FIGURE and scope not in FIGURES:
+            self._report("figure", "the name of a figure", at, scope, _instead(scope))
         elif scope == "get" and allowed is Scope.WRITES:
             self._report("scope", str(allowed), at, scope, "first-ok.get asks for the next read")
 
@@ -108,10 +112,10 @@ class _Reader:
         elif phase not in PHASES:
             self._report("phase", " or ".join(PHASES), at, phase, nearest(phase, PHASES))
 
-    def _limit(self, at: int, metric: Metric | None) -> tuple[float, Unit] | None:
+    def _limit(self, at: int, fitting: tuple[Unit, ...]) -> tuple[float, Unit] | None:
         text = self.text[at:]
         at += len(text) - len(text.lstrip())
-        units = metric.units if metric else tuple(Unit)
+        units = fitting or tuple(Unit)
         examples = " or ".join(_EXAMPLE[unit] for unit in units)
         match = _NUMERAL.fullmatch(text.strip())
         if match is None:
@@ -120,8 +124,9 @@ class _Reader:
         spelling = " ".join(match["unit"].replace("×", "x").split())
         found = _unit(spelling, units, zero=not float(match["digits"]))
         if found is None:
-            expected = f"a unit that fits: {examples}" if metric else f"a unit: {examples}"
-            self._report("unit", expected, at + match.start("unit"), spelling, nearest(spelling, SPELT))
+            expected = f"a unit that fits: {examples}" if fitting else f"a unit: {examples}"
+            hint = nearest(spelling, (each for each, (unit, _) in SPELT.items() if unit in units))
+            self._report("unit", expected, at + match.start("unit"), spelling, hint)
             return None
         limit = float(Decimal(match["digits"]) * found[1])
         if limit > _MOST:
@@ -145,6 +150,21 @@ def _metric(dotted: str) -> tuple[str, str] | None:
     return None
 
 
+def _units(name: str, scope: str) -> tuple[Unit, ...]:
+    """In what a limit may be said: a figure has one unit, and one that is unknown may have any of them."""
+    figure = FIGURES.get(scope) if METRICS[name].scope is Scope.FIGURE else None
+    return (LIMITS[figure.measure],) if figure else METRICS[name].units
+
+
+def _instead(figure: str) -> str:
+    """What asks for something that is no figure, or not yet one when rules are judged."""
+    first, _, rest = figure.partition(".")
+    name = f"{first}@{rest}" if rest in PHASES else figure
+    if first in NOTED and name.partition("@")[0] in METRICS:
+        return f"it is a rule by itself: {name}"
+    return nearest(figure, FIGURES) or f"there are {', '.join(FIGURES)}"
+
+
 def _unit(spelling: str, units: tuple[Unit, ...], *, zero: bool) -> tuple[Unit, Decimal] | None:
     if zero and not spelling and Unit.NUMBER not in units:
         return units[0], Decimal(1)
@@ -153,14 +173,19 @@ def _unit(spelling: str, units: tuple[Unit, ...], *, zero: bool) -> tuple[Unit, 
 
 
 def check(
-    texts: Iterable[str], *, where: str = "rules", path: str = "", journeys: Iterable[str] | None = None
+    texts: Iterable[str],
+    *,
+    where: str = "rules",
+    path: str = "",
+    journeys: Iterable[str] | None = None,
+    reach: Reach | None = None,
 ) -> tuple[Problem, ...]:
     """
     What is wrong with the rules of one claim: each by itself, and with one another.
 
     Refused are also rules that hold whatever happens, rules that cannot hold whatever happens,
     and pairs that cannot hold together. With the names of the ``journeys``, scopes that name
-    none are refused too.
+    none are refused too; with what is in ``reach``, rules that nothing in it can answer.
     """
     problems: list[Problem] = []
     read: list[tuple[Rule, str]] = []
@@ -170,6 +195,7 @@ def check(
         problems += wrong
         if rule is not None:
             senseless = list(alone(rule, text, where, place, journeys))
+            senseless += [] if reach is None else beyond(rule, text, where, place, reach)
             problems += senseless
             read += [] if senseless else [(rule, place)]
     return (*problems, *conflicts(read, where))

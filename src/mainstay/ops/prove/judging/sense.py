@@ -7,6 +7,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from mainstay.base.errors import Problem, nearest
 from mainstay.ops.prove.judging.vocabulary import KINDS, METRICS, PERCENTILES, Rule, Scope, Unit
 
+NEVER_NOUGHT = frozenset({*PERCENTILES, "first-write", "first-ok", "writable", "gap", "amplification"})
+"""An answer takes time, and a request that was answered has arrived: 0 is no value of these."""
+
 
 def alone(rule: Rule, text: str, where: str, place: str, journeys: Iterable[str] | None) -> Iterator[Problem]:
     """What is wrong with one rule; with the names of the ``journeys``, also a scope that names none."""
@@ -21,40 +24,52 @@ def alone(rule: Rule, text: str, where: str, place: str, journeys: Iterable[str]
     elif _always(rule, low, high):
         yield Problem("prove.rule-idle", where, place, "a rule that can be broken", repr(text))
     elif _never(rule, low, high):
-        hint = "what is measured is never exactly that; use <= or >=" if rule.operator == "=" else ""
-        yield Problem("prove.rule-hopeless", where, place, "a rule that can hold", repr(text), hint)
+        yield Problem(
+            "prove.rule-hopeless", where, place, "a rule that can hold", repr(text), _why_never(rule)
+        )
     if known is not None and scope in (Scope.OPERATIONS, Scope.WRITES) and rule.scope not in ("", *known):
         hint = nearest(rule.scope, known) or f"there are {', '.join(known)}"
         yield Problem("prove.rule-scope", where, place, str(scope), repr(rule.scope), hint)
 
 
+def _why_never(rule: Rule) -> str:
+    if rule.limit == 0 and rule.metric in NEVER_NOUGHT:
+        return f"{rule.metric} is always above 0; use <= with the most that you allow"
+    return "what is measured is never exactly that; use <= or >=" if rule.operator == "=" else ""
+
+
 def _domain(rule: Rule) -> tuple[float, float]:
     """The least and the greatest value that can be measured."""
     endless = float("inf")
-    if rule.metric.startswith(("added.", "growth.")) or rule.metric == "figure":
+    if rule.metric.startswith(("added.", "growth.")):
         return -endless, endless
-    if rule.unit is Unit.SHARE:
+    if rule.unit is Unit.SHARE and rule.metric != "figure":
         return 0.0, 1.0
     return (1.0 if rule.metric == "attempts" else 0.0), endless
 
 
 def _always(rule: Rule, low: float, high: float) -> bool:
-    tests = {">=": rule.limit <= low, ">": rule.limit < low, "<=": rule.limit >= high, "<": rule.limit > high}
+    below = rule.limit < low or (rule.limit == low and rule.metric in NEVER_NOUGHT)
+    tests = {">=": rule.limit <= low, ">": below, "<=": rule.limit >= high, "<": rule.limit > high}
     return tests.get(rule.operator, False)
 
 
 def _never(rule: Rule, low: float, high: float) -> bool:
-    tests = {">=": rule.limit > high, ">": rule.limit >= high, "<=": rule.limit < low, "<": rule.limit <= low}
+    below = rule.limit < low or (rule.limit == low and rule.metric in NEVER_NOUGHT)
+    tests = {">=": rule.limit > high, ">": rule.limit >= high, "<=": below, "<": rule.limit <= low}
     if rule.operator != "=":
         return tests[rule.operator]
-    if Unit.NUMBER in METRICS[rule.metric].units and rule.metric not in (
-        "attempts",
-        "amplification",
-        "figure",
-    ):
+    if _is_count(rule):
         whole = rule.unit is Unit.SHARE or rule.limit == int(rule.limit)
         return not (low <= rule.limit <= high and whole)
-    return rule.metric != "figure" and rule.limit not in (low, high)
+    return below or rule.limit not in (low, high)
+
+
+def _is_count(rule: Rule) -> bool:
+    """Whether only whole numbers are measured, or shares of them."""
+    if rule.metric == "figure":
+        return rule.unit is Unit.NUMBER
+    return Unit.NUMBER in METRICS[rule.metric].units and rule.metric not in ("attempts", "amplification")
 
 
 def conflicts(read: Sequence[tuple[Rule, str]], where: str) -> Iterator[Problem]:

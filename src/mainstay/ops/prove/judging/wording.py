@@ -49,7 +49,7 @@ def _value(rule: Rule, found: Finding) -> str:
         Unit.NUMBER: f"{value:.3f} from {of}",
     }
     if rule.metric == "figure":
-        texts |= {Unit.SECONDS: seconds(value), Unit.NUMBER: f"{value:g}"}
+        texts |= {Unit.SECONDS: seconds(value), Unit.NUMBER: f"{value:,.10g}"}
     return texts[rule.unit]
 
 

@@ -34,7 +34,7 @@ from typing import Any
 
 from mainstay.base.errors import InvalidInput, Problem
 from mainstay.ops.prove.loading.client import Client
-from mainstay.ops.prove.loading.names import dashed
+from mainstay.ops.prove.loading.names import KINDS, dashed
 
 
 class Journey:
@@ -185,6 +185,17 @@ def _problems(path: Path, classes: Sequence[type[Journey]]) -> Iterator[Problem]
             )
         if not isinstance(each.name, str) or not each.name:
             yield Problem("prove.journey-name", where, f"{name}.name", "a text", repr(each.name))
+        elif each.name in KINDS:
+            hint = f'such as name = "{each.name}-orders"'
+            yield like_a_kind(path, f"{name}.name", each.name, hint)
+
+
+def like_a_kind(path: Path, where: str, name: str, hint: str) -> Problem:
+    """A journey that rules could not tell from a kind of operation."""
+    expected = (
+        f"another name than {', '.join(KINDS)}: in a rule, errors.{name} is about operations of this kind"
+    )
+    return Problem("prove.journey-name", str(path), where, expected, repr(name), hint)
 
 
 def is_positive(value: object) -> bool:

@@ -32,7 +32,7 @@ from typing import Any
 from mainstay.base.errors import InvalidInput, Problem
 from mainstay.ops.prove.loading import locust_names
 from mainstay.ops.prove.loading.client import Client
-from mainstay.ops.prove.loading.journey import Journey, import_file, is_positive
+from mainstay.ops.prove.loading.journey import Journey, import_file, is_positive, like_a_kind
 from mainstay.ops.prove.loading.locust_names import (
     Environment,
     InterruptTaskSet,
@@ -42,7 +42,7 @@ from mainstay.ops.prove.loading.locust_names import (
     User,
 )
 from mainstay.ops.prove.loading.locust_session import CutShort, Session
-from mainstay.ops.prove.loading.names import dashed
+from mainstay.ops.prove.loading.names import KINDS, dashed
 
 MOST_USERS = 50
 """Users of one class at once, each a thread."""
@@ -85,6 +85,11 @@ def journeys(path: Path) -> list[Journey]:
         Problem("prove.journey-step", str(path), each.__name__, "at least one @task", "none")
         for each in users
         if not each.turns
+    ]
+    problems += [
+        like_a_kind(path, each.__name__, dashed(each.__name__), "give the class another name")
+        for each in users
+        if dashed(each.__name__) in KINDS
     ]
     if not users:
         problems.append(

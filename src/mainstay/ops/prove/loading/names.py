@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import get_args
+
+from mainstay.ops.prove.history import Kind
 
 _IDENTIFIER = re.compile(
     r"""
@@ -14,6 +17,10 @@ _IDENTIFIER = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
+
+
+KINDS: tuple[str, ...] = get_args(Kind)
+"""No journey may be called like one of these: ``errors.write`` would mean two things."""
 
 
 @lru_cache(maxsize=4096)

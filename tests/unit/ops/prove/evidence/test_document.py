@@ -85,6 +85,30 @@ def test_offending_operations_are_whole_and_beside_what_else_happened() -> None:
     assert "postgres.primary-lost" in {each["event"] for each in first["around"]}
 
 
+def test_figures_carry_their_units() -> None:
+    (told,) = document(proof(results=[killed(5.0)]))["claims"]
+    assert told["units"] == dict.fromkeys(told["figures"], "seconds")
+    result = killed(5.0)
+    result.figures = {"backend.requests": 3.0, "generator.cpu": 0.2, "goodput.after": 60.0, "strange": 1.0}
+    (told,) = document(proof(results=[result]))["claims"]
+    assert told["units"] == {
+        "backend.requests": "count",
+        "generator.cpu": "share",
+        "goodput.after": "per second",
+    }
+
+
+def test_what_was_not_judged_is_there_with_why() -> None:
+    result = killed(5.0)
+    result.idle = ("refused.keyed = 0",)
+    result.judgements.append(Judgement("lost = 0", Verdict.UNKNOWN, "nobody looked"))
+    (told,) = document(proof(results=[result]))["claims"]
+    assert told["not_judged"] == [
+        {"rule": "refused.keyed = 0", "why": "no journey does it"},
+        {"rule": "lost = 0", "why": "nobody looked"},
+    ]
+
+
 def test_at_most_twenty_operations_are_shown_for_a_rule() -> None:
     result = primary_lost(25.0)
     numbers = tuple(each.number for each in result.history.operations)

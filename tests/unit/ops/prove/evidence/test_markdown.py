@@ -40,7 +40,24 @@ def test_it_is_short_however_many_claims_there_are() -> None:
         result.judgements = [Judgement("errors = 0", Verdict.FAIL, "line\n" * 30 + "x" * 5000)]
     text = summary(document(proof(results=results)))
     assert len(text.splitlines()) <= LONGEST
-    assert "And 50 more" in text
+    assert "And 60 more" in text
+
+
+def test_it_stays_short_with_all_that_it_may_say() -> None:
+    results = [killed(5.0) for _ in range(90)]
+    for number, result in enumerate(results):
+        result.claim = replace(result.claim, name=f"{result.claim.name}-{number}")
+        result.idle = (f"lost.set-{number} = 0",)
+    text = summary(document(proof(results=results, printed=7, notes=[f"note {number}" for number in range(9)])))
+    assert len(text.splitlines()) <= LONGEST
+    assert "- lost.set-0 = 0: no journey does it" in text
+    assert "- and 84 more, in the report" in text
+    assert "What journeys printed is in printed.txt." in text
+
+
+def test_what_was_all_judged_is_not_said_to_be_open() -> None:
+    assert "Not judged" not in summary(document(proof(results=[killed(5.0)])))
+    assert "printed" not in summary(document(proof(results=[killed(5.0)])))
 
 
 def test_hostile_words_are_no_markup_no_link_and_no_mention() -> None:

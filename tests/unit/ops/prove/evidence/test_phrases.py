@@ -6,9 +6,11 @@ import pytest
 
 from mainstay.ops.prove.evidence.document import document
 from mainstay.ops.prove.evidence.phrases import (
+    MOST_OPEN,
     counted,
     figure_text,
     loaded,
+    not_judged,
     percent_text,
     plural,
     rate_text,
@@ -16,6 +18,8 @@ from mainstay.ops.prove.evidence.phrases import (
     seen,
     sentence,
 )
+from mainstay.ops.prove.judging.figures import FIGURES, Measure
+from mainstay.ops.prove.verdict import Judgement, Verdict
 
 from .sample import disk_full, killed, paused, primary_lost, proof
 
@@ -37,11 +41,43 @@ def test_seconds_have_three_digits_and_a_unit(seconds: float, text: str) -> None
     [
         ("recovery", 0.412, "412 ms"), ("p99.steady", 0.027, "27 ms"), ("goodput.fault", 61.2, "61 /s"),
         ("generator.cpu", 0.82, "82 %"), ("growth.memory", 0.004, "0.4 % /h"), ("failed", 1240.0, "1,240"),
-        ("memory.peak", 812_000_000.0, "812.0 MB"), ("first-write", 1.1, "1.10 s"), ("recovery", None, "–"),
+        ("first-write", 1.1, "1.10 s"), ("recovery", None, "–"), ("backend.requests", 381.0, "381"),
+        ("left-ready", 0.0, "0"), ("arrivals", 1240.0, "1,240"), ("attempts", 1.04, "1.04 ×"),
+        ("stall.worst", 0.02, "20 ms"), ("strange", 3.5, "3.5"),
     ],
 )  # fmt: skip
 def test_a_figure_has_the_unit_that_its_name_says(name: str, value: float | None, text: str) -> None:
     assert figure_text(name, value) == text
+
+
+def test_every_figure_that_a_rule_may_ask_for_has_a_unit() -> None:
+    told = {name: figure_text(name, 360.0) for name in FIGURES}
+    assert {text for name, text in told.items() if FIGURES[name].measure is Measure.COUNT} == {"360"}
+    assert {text for name, text in told.items() if FIGURES[name].measure is Measure.SECONDS} == {"6 min"}
+    assert told["generator.cpu"] == "3.6e+04 %"
+
+
+def test_rules_that_were_not_judged_are_named_once_with_why() -> None:
+    results = [killed(5.0), killed(9.0), disk_full()]
+    for result in results:
+        result.idle = ("refused.keyed = 0",)
+    results[0].judgements.append(Judgement("lost = 0", Verdict.UNKNOWN, "nobody looked"))
+    results[0].judgements.append(Judgement("errors = 0", Verdict.FAIL, "3 of 5"))
+    told = not_judged(document(proof(results=results)))
+    assert told == ["refused.keyed = 0 (in 2 claims): no journey does it", "lost = 0: nobody looked"]
+
+
+def test_why_a_claim_is_unknown_is_not_said_again() -> None:
+    result = killed(5.0)
+    result.judgements = [Judgement("lost = 0", Verdict.UNKNOWN, "nobody looked")]
+    assert not_judged(document(proof(results=[result]))) == []
+
+
+def test_rules_that_were_not_judged_are_few_lines() -> None:
+    result = killed(5.0)
+    result.idle = tuple(f"lost.set-{number} = 0" for number in range(20))
+    told = not_judged(document(proof(results=[result])))
+    assert (len(told), told[-1]) == (MOST_OPEN + 1, "and 14 more, in the report")
 
 
 def test_small_words() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from mainstay.ops.prove.evidence.document import document
 from mainstay.ops.prove.evidence.report import report
+from mainstay.ops.prove.verdict import Judgement, Verdict
 
 from .sample import HOSTILE, killed, primary_lost, proof
 
@@ -67,6 +68,35 @@ def test_the_policy_allows_exactly_the_style_and_the_script_that_are_there(page:
     assert policy.startswith("default-src 'none'")
     assert "unsafe" not in policy
     assert not any("style" in attributes for _, attributes in Elements(page).found)
+
+
+def test_only_a_rule_that_was_broken_has_what_broke_it() -> None:
+    """A percentile that passes names its slowest too, and a claim that was not run has rules that pass."""
+    result = killed(5.0)
+    numbers = (1, 2)
+
+    def shown(verdict: Verdict, not_run: str = "") -> str:
+        result.judgements = [Judgement("p99 <= 1 s", verdict, "71 ms", 0.071, numbers)]
+        result.not_run = not_run
+        return report(document(proof(results=[result])))
+
+    for page in (shown(Verdict.PASS), shown(Verdict.PASS, not_run="the load never met the fault")):
+        assert "What broke it" not in page
+        assert "What leaves it open" not in page
+    assert "What broke it" in shown(Verdict.FAIL)
+    assert "What leaves it open" in (page := shown(Verdict.UNKNOWN))
+    assert "What broke it" not in page
+
+
+def test_figures_have_their_units_and_what_was_not_judged_is_said() -> None:
+    result = killed(5.0)
+    result.figures |= {"backend.requests": 360.0, "left-ready": 0.0}
+    result.idle = ("refused.keyed = 0",)
+    page = report(document(proof(results=[result], printed=9)))
+    assert "<dt>backend.requests</dt><dd>360</dd>" in page
+    assert "<dt>left-ready</dt><dd>0</dd>" in page
+    assert "Not judged: <code>refused.keyed = 0</code>, no journey does it." in page
+    assert "<code>printed.txt</code>" in page
 
 
 def test_every_claim_has_its_part_gravest_first(page: str) -> None:

@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mainstay.base.errors import InvalidInput
+from mainstay.ops.prove.judging.figures import FIGURES, LIMITS
+from mainstay.ops.prove.judging.reach import Reach
 from mainstay.ops.prove.judging.rules import check, parse
 from mainstay.ops.prove.judging.sense import never_exceeds
 from mainstay.ops.prove.judging.vocabulary import METRICS, OPERATORS, PHASES, Rule, Scope, Unit
@@ -19,12 +21,14 @@ def rules(draw: st.DrawFn) -> Rule:
     """Any rule that can be written."""
     name = draw(st.sampled_from(sorted(METRICS)))
     metric = METRICS[name]
-    scope = draw(NAMES if metric.scope is Scope.FIGURE else st.just("") | NAMES)
+    scope = draw(st.sampled_from(sorted(FIGURES)) if metric.scope is Scope.FIGURE else st.just("") | NAMES)
     if metric.scope is Scope.NONE or (metric.scope is Scope.WRITES and scope == "get"):
         scope = ""
     phase = draw(st.sampled_from(("", *PHASES))) if metric.phased else ""
     digits = draw(st.from_regex(r"[0-9]{1,8}(\.[0-9]{1,9})?", fullmatch=True))
     unit = draw(st.sampled_from(metric.units))
+    if metric.scope is Scope.FIGURE:
+        unit = LIMITS[FIGURES[scope].measure]
     text = f"{name}{'.' + scope if scope else ''}{'@' + phase if phase else ''} <= {digits} {unit}"
     rule = parse(text)
     return Rule(
@@ -84,6 +88,11 @@ def test_many_spellings_have_one_normal_form(text: str, normal: str) -> None:
         ("recovery@after < 2 s", "prove.rule-phase", 10, "no phase", ""),
         ("amplification.get <= 1.1", "prove.rule-scope", 15, "nothing behind", ""),
         ("figure <= 1", "prove.rule-scope", 7, "the name of a figure", ""),
+        ("figure.restart = 0", "prove.rule-figure", 8, "the name of a figure", "did you mean 'restarts'?"),
+        ("figure.p99.fault <= 1 s", "prove.rule-figure", 8, "the name of a figure", "itself: p99@fault"),
+        ("figure.growth.memory <= 1", "prove.rule-figure", 8, "the name of", "itself: growth.memory"),
+        ("figure.restarts <= 3 s", "prove.rule-unit", 22, "a unit that fits: 0", ""),
+        ("figure.ready-again <= 3", "prove.rule-unit", 24, "50 ms or 1.5 s", ""),
         ("first-write.get <= 1 s", "prove.rule-scope", 13, "keyed, write", "first-ok.get"),
         ("errors <= 9999999999 ", "prove.rule-limit", 11, "at most", ""),
         ("er rors = 0", "prove.rule-form", 1, "a name such as", ""),
@@ -141,10 +150,71 @@ def test_the_steady_phase_is_not_compared_with_itself(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["errors < 0", "errors = 0.5", "recovery = 2 s", "errors > 100 %", "p99 < 0 s", "attempts < 1"]
+    "text",
+    [
+        *("errors < 0", "errors = 0.5", "recovery = 2 s", "errors > 100 %", "p99 < 0 s", "attempts < 1"),
+        *("p99 = 0", "p99 <= 0", "worst.get <= 0 x steady", "gap = 0", "first-ok <= 0", "amplification = 0"),
+        *("figure.restarts = 0.5", "figure.restarts < 0"),
+    ],
 )
 def test_a_rule_that_never_holds_is_refused(text: str) -> None:
+    """What takes time takes more than none: that can be known before anything is started."""
     assert found(text) == [("prove.rule-hopeless", "holds[0]")]
+
+
+def test_what_may_be_nought_may_be_claimed_to_be() -> None:
+    texts = ("recovery = 0", "goodput@fault = 0 /s", "figure.stall.worst >= 1 ms", "added.p99 <= 0")
+    assert [found(text) for text in texts] == [[]] * 4
+
+
+# --- rules that a claim cannot answer ------------------------------------------------------
+
+BARE = Reach(False, False, ("web", "web.web", "web.web.1"), ("get",), False)
+FULL = Reach(True, True, ("web", "web.web", "web.web.1"), ("get", "keyed", "write"), True)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("recovery <= 1 s", "faults, as recovery counts"),
+        ("first-ok <= 1 s", "faults, as first-ok counts"),
+        ("errors <= 2 per strike", "faults, as errors counts"),
+        ("p99@fault <= 1 s", "faults, or a load with a peak"),
+        ("figure.ready-again <= 3 s", "a claim with faults"),
+        ("refused.keyed = 0", "journeys that do keyed"),
+        ("lost.orders = 0", "journeys that report facts"),
+    ],
+)
+def test_a_rule_that_its_claim_can_never_answer_is_refused(text: str, expected: str) -> None:
+    (problem,) = check([text], path="holds", reach=BARE)
+    assert (problem.id, problem.path) == ("prove.rule-beyond", "holds[0]")
+    assert f"needs {expected}" in problem.expected
+    assert check([text], path="holds", reach=FULL) == ()
+
+
+def test_every_reason_why_a_rule_cannot_be_answered_is_told() -> None:
+    told = [each.expected.partition("needs ")[2] for each in check(["first-write <= 1 s"], reach=BARE)]
+    assert told == [
+        "faults, as first-write counts from a strike",
+        "journeys that do keyed or write",
+    ]
+
+
+def test_only_the_prover_s_look_at_itself_has_hidden_time() -> None:
+    (problem,) = check(["figure.hidden <= 1 s"], reach=FULL)
+    assert "the claim `generator`" in problem.expected
+
+
+def test_growth_is_that_of_a_process_of_the_system() -> None:
+    (problem,) = check(["growth.memory.wbe.web <= 1 %/h"], reach=FULL)
+    assert (problem.id, problem.hint) == ("prove.rule-beyond", "did you mean 'web.web'?")
+    for scope in ("", ".web", ".web.web", ".web.web.3"):
+        assert check([f"growth.memory{scope} <= 1 %/h"], reach=FULL) == (), scope
+
+
+def test_what_a_claim_may_answer_is_let_be() -> None:
+    texts = ("errors.get = 0", "p99 <= 1 s", "violations = 0", "figure.restarts = 0", "attempts <= 2")
+    assert check(texts, reach=BARE) == ()
 
 
 @pytest.mark.parametrize(
@@ -180,7 +250,7 @@ def test_rules_that_cannot_hold_together_are_refused(one: str, other: str) -> No
         ("errors <= 1 %", "errors.get >= 2 %"),
         ("lost.orders = 0", "lost.seats >= 1"),
         ("p99 <= 1 s", "p99 >= 2 x steady"),
-        ("figure.a <= 1", "figure.b >= 2"),
+        ("figure.restarts <= 1", "figure.held >= 2"),
         ("errors <= 0 %", "errors >= 1"),
     ],
 )

@@ -118,6 +118,20 @@ def test_a_wrong_journey(tmp_path: Path, body: str, id_: str) -> None:
     assert ids(write(tmp_path, f"class A(Journey):\n{body}")) == [id_]
 
 
+@pytest.mark.parametrize("name", ["Write", "Get", "Keyed"])
+def test_a_name_that_is_a_kind_of_operation(tmp_path: Path, name: str) -> None:
+    """``errors.write`` is about every write without a key, whoever makes it."""
+    with pytest.raises(InvalidInput) as raised:
+        journey.load(write(tmp_path, f"class {name}(Journey):\n{STEP}"))
+    (problem,) = raised.value.problems
+    assert (problem.id, problem.path, problem.found) == (
+        "prove.journey-name",
+        f"{name}.name",
+        repr(name.lower()),
+    )
+    assert f'name = "{name.lower()}-orders"' in problem.hint
+
+
 def test_two_journeys_with_one_name(tmp_path: Path) -> None:
     file = write(tmp_path, f"class A(Journey):\n{STEP}class B(Journey):\n    name = 'a'\n{STEP}")
     assert ids(file) == ["prove.journey-name"]

@@ -339,6 +339,7 @@ def test_a_missing_file_is_no_locustfile(tmp_path: Path) -> None:
     [
         ("import locust", "prove.journey-none", "none"),
         ("from locust import HttpUser\nclass A(HttpUser): ...", "prove.journey-step", "none"),
+        (task_of("pass").replace("class A", "class Write"), "prove.journey-name", "'write'"),
         (task_of("pass").replace("@task", "weight = 0\n    @task"), "prove.journey-weight", "0"),
         ("from locust import GrpcUser", "prove.journey-broken", "line 1: ImportError"),
         (
