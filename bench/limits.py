@@ -34,6 +34,8 @@ AMPLE = "10000000/h"
 SCARCE = "100/h"
 """Spent in the first moment, so that nearly every request is refused."""
 CLIENTS = 4000
+EVERYBODY = 1 << 24
+"""More than come in a bench, so that each is new."""
 WARM_UP = 3000
 FUDGE = 5
 """Seconds that django-ratelimit keeps a window longer than it lasts."""
@@ -47,6 +49,7 @@ def comparisons() -> list[Comparison]:
         ("rate limit, one client passes", AMPLE, 1),
         ("rate limit, one client is refused", SCARCE, 1),
         (f"rate limit, {CLIENTS} clients in turn pass", AMPLE, CLIENTS),
+        ("rate limit, a new client's first request passes", AMPLE, EVERYBODY),
     )
     return [
         Comparison(
@@ -80,12 +83,13 @@ def _warm(work: Work) -> Work:
 
 
 def _calls(view: Callable[[HttpRequest], Any], clients: int) -> Work:
-    factory = RequestFactory()
-    addresses = [f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}" for number in range(clients)]
-    requests = itertools.cycle([factory.get("/", REMOTE_ADDR=address) for address in addresses])
+    """Requests of so many clients in turn; one object, so that memory which is cold does not decide."""
+    request = RequestFactory().get("/")
+    numbers = itertools.cycle(range(clients))
 
     def work(count: int) -> None:
-        for request in itertools.islice(requests, count):
+        for number in itertools.islice(numbers, count):
+            request.META["REMOTE_ADDR"] = f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
             view(request)
 
     return work
