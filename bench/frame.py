@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 ROUNDS = 21
 LEAST_ROUNDS = 7
+SMALL = 0.1
 SLICE = 0.1
 """Seconds of processor time that one side works per round."""
 
@@ -79,9 +80,9 @@ class Result:
             "unit": self.comparison.unit,
             "bare": {"name": self.comparison.bare_name, "microseconds": round(self.microseconds("bare"), 2)},
             "ours": {"name": self.comparison.ours_name, "microseconds": round(self.microseconds("ours"), 2)},
-            "ratio": round(self.ratio, 3),
-            "middle_half": [round(low, 3), round(high, 3)],
-            "rounds": [round(each.ratio, 3) for each in self.rounds],
+            "ratio": round(self.ratio, 5),
+            "middle_half": [round(low, 5), round(high, 5)],
+            "rounds": [round(each.ratio, 5) for each in self.rounds],
         }
 
 
@@ -144,7 +145,12 @@ def _row(result: Result) -> tuple[str, ...]:
         result.comparison.name,
         f"{result.microseconds('bare'):.1f} µs",
         f"{result.microseconds('ours'):.1f} µs",
-        f"{result.ratio:.2f}",
-        f"{low:.2f}–{high:.2f}",
+        _fraction(result.ratio),
+        f"{_fraction(low)}–{_fraction(high)}",
         result.comparison.unit,
     )
+
+
+def _fraction(ratio: float) -> str:
+    """Two decimals, or one over a number where they would hide how small it is."""
+    return f"{ratio:.2f}" if ratio >= SMALL else f"1/{1 / ratio:.0f}"

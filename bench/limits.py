@@ -11,13 +11,9 @@ its problem and headers; the other side only learns that it should refuse.
 
 from __future__ import annotations
 
-import atexit
 import hashlib
 import ipaddress
 import itertools
-import socket
-import subprocess
-import tempfile
 import time
 import zlib
 from collections.abc import Callable
@@ -30,6 +26,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import ResponseHeaders
 from django.test import RequestFactory, override_settings
 
+from bench.engines import start_valkey
 from bench.frame import Comparison, Work
 
 AMPLE = "10000000/h"
@@ -37,19 +34,22 @@ AMPLE = "10000000/h"
 SCARCE = "100/h"
 """Spent in the first moment, so that nearly every request is refused."""
 CLIENTS = 4000
+EVERYBODY = 1 << 24
+"""More than come in a bench, so that each is new."""
 WARM_UP = 3000
 FUDGE = 5
 """Seconds that django-ratelimit keeps a window longer than it lasts."""
 
 
 def comparisons() -> list[Comparison]:
-    _set_django_up(_start_valkey())
+    _set_django_up(start_valkey())
     peer = _peer()
     name = "django-ratelimit" if find_spec("django_ratelimit") else "django-ratelimit's calls"
     rows = (
         ("rate limit, one client passes", AMPLE, 1),
         ("rate limit, one client is refused", SCARCE, 1),
         (f"rate limit, {CLIENTS} clients in turn pass", AMPLE, CLIENTS),
+        ("rate limit, a new client's first request passes", AMPLE, EVERYBODY),
     )
     return [
         Comparison(
@@ -83,12 +83,13 @@ def _warm(work: Work) -> Work:
 
 
 def _calls(view: Callable[[HttpRequest], Any], clients: int) -> Work:
-    factory = RequestFactory()
-    addresses = [f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}" for number in range(clients)]
-    requests = itertools.cycle([factory.get("/", REMOTE_ADDR=address) for address in addresses])
+    """Requests of so many clients in turn; one object, so that memory which is cold does not decide."""
+    request = RequestFactory().get("/")
+    numbers = itertools.cycle(range(clients))
 
     def work(count: int) -> None:
-        for request in itertools.islice(requests, count):
+        for number in itertools.islice(numbers, count):
+            request.META["REMOTE_ADDR"] = f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
             view(request)
 
     return work
@@ -145,39 +146,3 @@ def _set_django_up(url: str) -> None:
     override_settings(
         CACHES={"default": cache}, MAINSTAY={"http": {"rate_limits": {"url": url, "timeout": 1.0}}}
     ).enable()
-
-
-def _start_valkey() -> str:
-    """A server of its own, ended with this process."""
-    from mainstay.ops.engines.valkey import find
-    from mainstay.ops.topology.values import Valkey
-
-    program = find(Valkey(program="", port=0, max_memory=64 << 20)).path
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port = listener.getsockname()[1]
-    folder = tempfile.TemporaryDirectory(prefix="mainstay-bench-")
-    server = subprocess.Popen(
-        [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--loglevel", "warning"],
-        cwd=folder.name,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-    def end() -> None:
-        server.kill()
-        server.wait()
-        folder.cleanup()
-
-    atexit.register(end)
-    _wait_for(port)
-    return f"redis://127.0.0.1:{port}/0"
-
-
-def _wait_for(port: int) -> None:
-    for _ in range(100):
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    raise RuntimeError("Valkey did not start")

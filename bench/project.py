@@ -87,13 +87,13 @@ def with_middleware(names: list[str], make: Callable[[], Any]) -> Any:
         settings.MIDDLEWARE = before
 
 
-def wsgi_work(application: Callable[..., Iterable[bytes]], path: str = "/") -> Work:
+def wsgi_work(application: Callable[..., Iterable[bytes]], path: str = "/", query: str = "") -> Work:
     """Requests to a WSGI application, one after the other, as a server makes them."""
     headers = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in HEADERS.items()}
     environ = {
         "REQUEST_METHOD": "GET",
         "PATH_INFO": path,
-        "QUERY_STRING": "",
+        "QUERY_STRING": query,
         "SERVER_NAME": PEER,
         "SERVER_PORT": "8000",
         "SERVER_PROTOCOL": "HTTP/1.1",
@@ -118,7 +118,7 @@ def wsgi_work(application: Callable[..., Iterable[bytes]], path: str = "/") -> W
     return work
 
 
-def asgi_work(application: Callable[..., Any], path: str = "/async/") -> Work:
+def asgi_work(application: Callable[..., Any], path: str = "/async/", query: str = "") -> Work:
     """Requests to an ASGI application, one after the other, each with a client that stays."""
     scope = {
         "type": "http",
@@ -127,7 +127,7 @@ def asgi_work(application: Callable[..., Any], path: str = "/async/") -> Work:
         "method": "GET",
         "path": path,
         "raw_path": path.encode(),
-        "query_string": b"",
+        "query_string": query.encode(),
         "root_path": "",
         "scheme": "http",
         "client": (PEER, 40000),

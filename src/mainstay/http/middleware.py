@@ -54,32 +54,22 @@ class EntranceMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self._is_async:
             return self._respond_async(request)
-        response: HttpResponseBase
         token = REQUEST.set(request)
         try:
-            response = self._get_response(request)
+            return _finish(request, self._get_response(request))
         except Exception as error:
-            response = last_resort(request, error)
-        else:
-            response = response if response.status_code < 400 else settle(request, response)
+            return _rescue(request, error)
         finally:
             _let_go(token)
-        fields.apply(request, response)
-        return response
 
     async def _respond_async(self, request: HttpRequest) -> HttpResponseBase:
-        response: HttpResponseBase
         token = REQUEST.set(request)
         try:
-            response = await self._get_response(request)
+            return _finish(request, await self._get_response(request))
         except Exception as error:
-            response = last_resort(request, error)
-        else:
-            response = response if response.status_code < 400 else settle(request, response)
+            return _rescue(request, error)
         finally:
             _let_go(token)
-        fields.apply(request, response)
-        return response
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
         exchange = EXCHANGE.get()
@@ -94,6 +84,21 @@ class EntranceMiddleware:
         if problem := handlers.refusal(error):
             setattr(request, MARK, problem)
         return None
+
+
+def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """What the caller gets of an answer from further in."""
+    if response.status_code >= 400:
+        response = settle(request, response)
+    fields.apply(request, response)
+    return response
+
+
+def _rescue(request: HttpRequest, error: Exception) -> HttpResponseBase:
+    """An answer where there is none."""
+    response = last_resort(request, error)
+    fields.apply(request, response)
+    return response
 
 
 def _let_go(token: Token[Any]) -> None:

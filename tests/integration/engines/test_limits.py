@@ -274,6 +274,32 @@ async def test_a_late_answer_is_not_taken_for_another(fleet: Fleet) -> None:
     assert (decision.allowed, decision.unavailable, decision.remaining) == (True, False, 999)
 
 
+async def test_a_late_answer_in_a_thread_is_not_taken_for_another(fleet: Fleet) -> None:
+    """The same where each thread has a connection to itself."""
+    (engine,) = fleet.start(1, pause=0.05, timeout=0.25)
+    spend(engine, budget("5/h"), "spent", 5)
+    with fleet.client() as client:
+        client.client_pause(3000)
+        assert engine.take(budget("3/h"), "late").unavailable
+        client.client_unpause()
+    await asyncio.sleep(0.5)
+    decision = engine.take(budget("1000/h"), "fresh")
+    assert (decision.allowed, decision.unavailable, decision.remaining) == (True, False, 999)
+
+
+async def test_connections_that_the_server_closed_cost_nobody_a_decision(fleet: Fleet) -> None:
+    (engine,) = fleet.start(1)
+    limit = budget("500/h")
+    with ThreadPoolExecutor(4) as pool, fleet.client() as client:
+        for number in range(3):
+            taken = pool.map(
+                lambda each: engine.take(limit, f"client-{each}"), range(number * 40, number * 40 + 40)
+            )
+            assert all(each.allowed and not each.unavailable for each in taken)
+            client.client_kill_filter(_type="normal", skipme=True)
+    assert engine.figures.failures == 0
+
+
 async def test_many_clients_at_once_go_together(fleet: Fleet) -> None:
     (engine,) = fleet.start(1)
     limit = budget("5/h")

@@ -75,3 +75,11 @@ def test_table_names_the_range_beside_the_ratio(meter: Meter) -> None:
 
     assert "2.00   2.00–2.00" in text
     assert "1000.0 µs" in text
+
+
+def test_a_small_ratio_is_told_as_a_fraction(meter: Meter) -> None:
+    """Two decimals would call a fiftieth and a seventieth the same."""
+    text = table([measure(compare(meter, bare=0.065, ours=0.001), rounds=7, clock=meter.clock)])
+
+    assert "1/65  " in text
+    assert "1/65–1/65" in text

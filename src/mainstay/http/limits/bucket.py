@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from mainstay.http.limits import gcra
 from mainstay.http.limits.rate import Rate
 
 if TYPE_CHECKING:
@@ -52,14 +51,6 @@ class Bucket:
     def known(self, now: float) -> float:
         """Units that the client may still spend, as far as is known here."""
         return min(self.burst, self.left + self.level + (now - self.seen) * (1 / self.interval))
-
-    def is_spent(self, cost: int, now: float) -> bool:
-        """Whether Valkey said a moment ago that there is not that much."""
-        return now - self.seen < FRESH and self.known(now) + gcra.ROUNDING < cost
-
-    def wait(self, cost: int, now: float) -> float:
-        """Seconds until there will be that much, if nobody else takes it."""
-        return max(0.0, (cost - self.known(now)) * self.interval)
 
     def next_block(self, most: int, now: float) -> int:
         """

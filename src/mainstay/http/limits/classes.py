@@ -15,7 +15,7 @@ from typing import Any
 from asgiref.sync import iscoroutinefunction
 
 from mainstay.base.errors import InvalidInput, Problem
-from mainstay.http.limits.guard import Guard, Limit, Verdict, refusal
+from mainstay.http.limits.guard import Guard, Limit, Verdict
 
 GUARDS = "_mainstay_guards"
 VERDICT = "_mainstay_verdict"
@@ -83,8 +83,8 @@ def _limit_view(kind: Any, limits: list[Limit]) -> None:
         verdict = late.guard.check(request)
         if verdict is None:
             return dispatch(self, request, *args, **kwargs)
-        if verdict.refused is not None:
-            return refusal(request, verdict, verdict.refused)
+        if (refusal := verdict.answer(request)) is not None:
+            return refusal
         try:
             return verdict.write(dispatch(self, request, *args, **kwargs))
         except Exception:
@@ -95,8 +95,8 @@ def _limit_view(kind: Any, limits: list[Limit]) -> None:
         verdict = await late.guard.check_async(request)
         if verdict is None:
             return await dispatch(self, request, *args, **kwargs)
-        if verdict.refused is not None:
-            return refusal(request, verdict, verdict.refused)
+        if (refusal := verdict.answer(request)) is not None:
+            return refusal
         try:
             return verdict.write(await dispatch(self, request, *args, **kwargs))
         except Exception:
@@ -123,9 +123,7 @@ def _limit_api_view(kind: Any, limits: list[Limit]) -> None:
     def handle_refused(self: Any, error: Exception) -> Any:
         if not isinstance(error, Refused):
             return handle(self, error)
-        verdict = _verdicts(self).pop()
-        assert verdict.refused is not None  # noqa: S101 - only such a verdict raises
-        return refusal(self.request, verdict, verdict.refused)
+        return _verdicts(self).pop().answer(self.request)
 
     @wraps(finalize)
     def finalize_with_fields(self: Any, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:

@@ -15,17 +15,25 @@ BATCH = 100
 
 
 class Trip:
-    """One question on its way; whoever waits for it waits for ``flight``."""
+    """One question on its way; whoever waits for it waits for `flight`. Not safe without a lock."""
 
-    __slots__ = ("bucket", "flight", "order", "sent")
+    __slots__ = ("awaited", "bucket", "order", "sent")
 
     def __init__(self, bucket: Bucket, order: Order, sent: float) -> None:
         self.bucket = bucket
         self.order = order
         self.sent = sent
-        self.flight: Future[None] = Future()
-        # A running future cannot be cancelled: one client that leaves must not take the others' answer along.
-        self.flight.set_running_or_notify_cancel()
+        self.awaited: Future[None] | None = None
+        """The flight, if anybody waits."""
+
+    @property
+    def flight(self) -> Future[None]:
+        """Done once the answer is noted. Made for the first who waits; of a thread that is mostly nobody."""
+        if self.awaited is None:
+            self.awaited = Future()
+            # A running future cannot be cancelled: one client that leaves must not take the others' answer along.
+            self.awaited.set_running_or_notify_cancel()
+        return self.awaited
 
 
 Land = Callable[[Trip, Lease | None, BaseException | None], None]

@@ -12,7 +12,7 @@ from asgiref.sync import iscoroutinefunction
 
 from mainstay.base.errors import InvalidInput, Problem
 from mainstay.http.limits import classes, keys, rate
-from mainstay.http.limits.guard import Cost, Guard, Limit, refusal
+from mainstay.http.limits.guard import Cost, Guard, Limit
 from mainstay.http.limits.options import WHEN_UNAVAILABLE
 
 View = TypeVar("View", bound="Callable[..., Any]")
@@ -105,8 +105,8 @@ def _wrap_sync(view: Any, guard: Guard) -> Any:
         verdict = guard.check(request)
         if verdict is None:
             return view(*args, **kwargs)
-        if verdict.refused is not None:
-            return refusal(request, verdict, verdict.refused)
+        if (refusal := verdict.answer(request)) is not None:
+            return refusal
         try:
             return verdict.write(view(*args, **kwargs))
         except Exception:
@@ -123,8 +123,8 @@ def _wrap_async(view: Any, guard: Guard) -> Any:
         verdict = await guard.check_async(request)
         if verdict is None:
             return await view(*args, **kwargs)
-        if verdict.refused is not None:
-            return refusal(request, verdict, verdict.refused)
+        if (refusal := verdict.answer(request)) is not None:
+            return refusal
         try:
             return verdict.write(await view(*args, **kwargs))
         except Exception:

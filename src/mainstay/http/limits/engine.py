@@ -20,15 +20,16 @@ from __future__ import annotations
 
 import time
 from asyncio import wrap_future
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as NoFlight
+from contextlib import closing
 from threading import Lock
 from typing import NamedTuple
 
 from mainstay.http.limits import gcra
 from mainstay.http.limits.breaker import Breaker
-from mainstay.http.limits.bucket import Bucket, Buckets
+from mainstay.http.limits.bucket import FRESH, Bucket, Buckets
 from mainstay.http.limits.courier import Couriers, Trip
 from mainstay.http.limits.figures import FIGURES, Figures
 from mainstay.http.limits.options import Options
@@ -56,6 +57,9 @@ class Decision(NamedTuple):
     """Seconds until a refused request would pass, or until an allowed one's unit is back."""
     unavailable: bool
     """Decided without Valkey although there should be one."""
+
+
+Asking = Generator["Decision | Trip | Future[None]", bool, None]
 
 
 class Budget:
@@ -102,48 +106,25 @@ class Engine:
 
     def take(self, budget: Budget, key: str, cost: int = 1) -> Decision:
         """Decide in a thread. Waits at most a few time limits, and only when Valkey must be asked."""
-        with self._lock:
-            bucket = self._buckets.of(budget.rate, budget.family, key)
-            if (decided := self._at_hand(budget, bucket, cost)) is not None:
-                return decided
-            bucket.wanted += cost
-        try:
-            for _ in range(TURNS):
-                step = self._step(budget, bucket, key, cost)
-                if isinstance(step, Decision):
-                    return step
-                if isinstance(step, Trip):
-                    self._travel(step)
-                else:
-                    step.result(self._patience)
-        except NoFlight:
-            pass
-        finally:
-            with self._lock:
-                bucket.wanted -= cost
-        return self._give_up(budget, bucket, cost)
+        found = self._look(budget, key, cost)
+        if isinstance(found, Decision):
+            return found
+        with closing(self._ask(budget, found, key, cost)) as asking:
+            step = next(asking)
+            while not isinstance(step, Decision):
+                step = asking.send(self._carry(step))
+            return step
 
     async def take_async(self, budget: Budget, key: str, cost: int = 1) -> Decision:
         """The same in an event loop, which is never blocked."""
-        with self._lock:
-            bucket = self._buckets.of(budget.rate, budget.family, key)
-            if (decided := self._at_hand(budget, bucket, cost)) is not None:
-                return decided
-            bucket.wanted += cost
-        try:
-            for _ in range(TURNS):
-                step = self._step(budget, bucket, key, cost)
-                if isinstance(step, Decision):
-                    return step
-                flight = step.flight if isinstance(step, Trip) else step
-                if isinstance(step, Trip):
-                    self._couriers.of_this_loop().send(step)  # type: ignore[union-attr]  # a trip needs a store
-                if not await is_done_within(self._patience, wrap_future(flight)):
-                    break
-        finally:
-            with self._lock:
-                bucket.wanted -= cost
-        return self._give_up(budget, bucket, cost)
+        found = self._look(budget, key, cost)
+        if isinstance(found, Decision):
+            return found
+        with closing(self._ask(budget, found, key, cost)) as asking:
+            step = next(asking)
+            while not isinstance(step, Decision):
+                step = asking.send(await self._carry_async(step))
+            return step
 
     async def close(self) -> None:
         """Leave no connection of this event loop behind."""
@@ -152,17 +133,16 @@ class Engine:
 
     # --- below here with the lock held ---------------------------------------------------------
 
-    def _at_hand(self, budget: Budget, bucket: Bucket, cost: int) -> Decision | None:
-        now = self._clock()
+    def _known(self, budget: Budget, bucket: Bucket, cost: int, now: float) -> Decision | None:
+        """The decision, where what is at hand or was said a moment ago is enough for it."""
         if bucket.left >= cost and now < bucket.expires:
             bucket.left -= cost
-            return self._decide(budget, True, bucket, cost, now)
+            self.figures.count(budget.scope, True)
+            return Decision(True, int(bucket.known(now) + gcra.ROUNDING), bucket.interval, False)
+        if now - bucket.seen < FRESH and (known := bucket.known(now) + gcra.ROUNDING) < cost:
+            self.figures.count(budget.scope, False)
+            return Decision(False, int(known), (cost - known) * bucket.interval, False)
         return None
-
-    def _decide(self, budget: Budget, allowed: bool, bucket: Bucket, cost: int, now: float) -> Decision:
-        self.figures.count(budget.scope, allowed)
-        wait = bucket.interval if allowed else bucket.wait(cost, now)
-        return Decision(allowed, int(bucket.known(now) + gcra.ROUNDING), wait, False)
 
     def _without(self, budget: Budget, bucket: Bucket, cost: int, now: float) -> Decision:
         """Decide although Valkey should have been asked and cannot be."""
@@ -191,22 +171,66 @@ class Engine:
 
     # --- from here on the lock is taken here -----------------------------------------------------
 
+    def _look(self, budget: Budget, key: str, cost: int) -> Decision | Bucket:
+        """The decision if it is known here, else what there is to ask about."""
+        with self._lock:
+            now = self._clock()
+            bucket = self._buckets.of(budget.rate, budget.family, key)
+            if self._store is None:
+                return self._alone(budget, bucket, cost, now, unavailable=False)
+            return self._known(budget, bucket, cost, now) or bucket
+
+    def _ask(self, budget: Budget, bucket: Bucket, key: str, cost: int) -> Asking:
+        """
+        What both ways of taking have in common: yields what to carry or to wait for, and at the end the decision.
+
+        It is told whether the answer was there in time.
+        """
+        with self._lock:
+            bucket.wanted += cost
+        try:
+            for _ in range(TURNS):
+                step = self._step(budget, bucket, key, cost)
+                if not (yield step):
+                    break
+        finally:
+            with self._lock:
+                bucket.wanted -= cost
+        with self._lock:
+            late = self._without(budget, bucket, cost, self._clock())
+        yield late
+
     def _step(self, budget: Budget, bucket: Bucket, key: str, cost: int) -> Decision | Trip | Future[None]:
         """A decision, a question to carry, or somebody else's question to wait for."""
         with self._lock:
-            if (decided := self._at_hand(budget, bucket, cost)) is not None:
-                return decided
             now = self._clock()
-            if self._store is None:
-                return self._alone(budget, bucket, cost, now, unavailable=False)
-            if bucket.is_spent(cost, now):
-                return self._decide(budget, False, bucket, cost, now)
+            if (decided := self._known(budget, bucket, cost, now)) is not None:
+                return decided
             if bucket.trip is not None and now - bucket.trip.sent < self._patience:
                 return bucket.trip.flight
             if not self._breaker.admits(now):
                 return self._without(budget, bucket, cost, now)
             bucket.trip = trip = Trip(bucket, self._order(budget, bucket, key, cost, now), now)
             return trip
+
+    def _carry(self, step: Trip | Future[None]) -> bool:
+        """Whether the wait was over in time; that there is no answer may be what came out of it."""
+        if isinstance(step, Trip):
+            self._travel(step)
+            return True
+        try:
+            step.result(self._patience)
+        except NoFlight:
+            return False
+        return True
+
+    async def _carry_async(self, step: Trip | Future[None]) -> bool:
+        if not isinstance(step, Trip):
+            return await is_done_within(self._patience, wrap_future(step))
+        with self._lock:
+            flight = step.flight
+        self._couriers.of_this_loop().send(step)  # type: ignore[union-attr]  # a trip needs a store
+        return await is_done_within(self._patience, wrap_future(flight))
 
     def _order(self, budget: Budget, bucket: Bucket, key: str, cost: int, now: float) -> Order:
         block = bucket.next_block(self.largest_block(budget.rate), now)
@@ -244,8 +268,6 @@ class Engine:
                 bucket.expires = trip.sent + self.options.lease
                 bucket.level = lease.slack / (bucket.interval * 1e6)
                 bucket.seen = trip.sent
-        trip.flight.set_result(None)
-
-    def _give_up(self, budget: Budget, bucket: Bucket, cost: int) -> Decision:
-        with self._lock:
-            return self._without(budget, bucket, cost, self._clock())
+            awaited = trip.awaited
+        if awaited is not None:
+            awaited.set_result(None)

@@ -10,14 +10,10 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpResponse, HttpResponseBase
 
 from mainstay.http.limits import current, fields
-from mainstay.http.limits.engine import UNKNOWN, Budget, Decision
+from mainstay.http.limits.engine import Budget, Decision
 from mainstay.http.limits.keys import Keys
 from mainstay.http.limits.rate import Rate
-from mainstay.http.problems import Problem
-from mainstay.http.problems.responses import respond
-
-EXCEEDED = "violated-policies"
-"""The member of a problem that names what was exceeded, as the draft of the fields defines it."""
+from mainstay.http.limits.refusals import refusal
 
 Cost = int | Callable[[Any], int]
 
@@ -49,6 +45,12 @@ class Verdict:
         self.states = ""
         self.refused: Decision | None = None
         self.violated = ""
+
+    def answer(self, request: object) -> HttpResponse | None:
+        """What a refused request is told; ``None`` where it may go on."""
+        if self.refused is None:
+            return None
+        return refusal(request, self.refused, self.violated, self.policies, self.states)
 
     def write(self, response: HttpResponseBase) -> HttpResponseBase:
         fields.write(response, self.policies, self.states)
@@ -115,19 +117,6 @@ class Guard:
         return verdict
 
 
-def refusal(request: Any, verdict: Verdict, decision: Decision) -> HttpResponse:
-    """429 with ``Retry-After`` for who asked too often; 503 where Valkey is gone and the limit is ``closed``."""
-    wait = fields.seconds(decision.wait)
-    if decision.remaining == UNKNOWN:
-        status, detail = 503, "The number of requests cannot be checked at the moment."
-    else:
-        status, detail = 429, f"Too many requests. The next one is welcome in {_words(wait)}."
-    members: dict[str, Any] = {EXCEEDED: [fields.unquoted(verdict.violated)]}
-    response = respond(request, Problem(status, detail=detail, retry_after=wait, **members))
-    verdict.write(response)
-    return response
-
-
 def _add(verdict: Verdict, item: str, decision: Decision) -> bool:
     """Note one decision under a limit's quoted name; whether the request may go on."""
     if state := fields.state(item, decision):
@@ -147,7 +136,3 @@ def _unique(names: Sequence[str]) -> list[str]:
         count[name] = count.get(name, 0) + 1
         unique.append(name if seen[name] == 1 else f"{name} #{count[name]}")
     return unique
-
-
-def _words(wait: int) -> str:
-    return "1 second" if wait == 1 else f"{wait} seconds"

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address
+from socket import AF_INET, inet_pton
 from typing import Any, Final
 
 from mainstay.base.errors import InvalidInput, Problem
@@ -84,6 +85,8 @@ def network(address: str) -> str:
 
     What is no address, as behind a Unix socket, is one client.
     """
+    if is_ipv4(address):
+        return f"ip:{address}"
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
@@ -94,6 +97,15 @@ def network(address: str) -> str:
         bits = 128 - IPV6_PREFIX
         return f"ip:{IPv6Address(int(parsed) >> bits << bits)}/{IPV6_PREFIX}"
     return f"ip:{parsed}"
+
+
+def is_ipv4(address: str) -> bool:
+    """Whether it is an IPv4 address in its one usual form; a tenth of what `ip_address` takes to say so."""
+    try:
+        inet_pton(AF_INET, address)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def short(value: str) -> str:

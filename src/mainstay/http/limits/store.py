@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 from mainstay.http.limits import script
+from mainstay.http.limits.lines import Lines
 from mainstay.http.limits.patience import is_done_within
 from mainstay.http.limits.script import Lease, Order
 
@@ -51,7 +52,8 @@ class Valkey:
         self._missing: type[Exception] = redis.exceptions.NoScriptError
         waits: dict[str, Any] = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
         closed = (redis.exceptions.ConnectionError,)
-        self._threads = redis.Redis.from_url(url, **waits, retry=Retry(NoBackoff(), 1, closed))
+        pool = redis.ConnectionPool.from_url(url, **waits, retry=Retry(NoBackoff(), 1, closed))
+        self._threads = Lines(pool)
         retry: Any = AsyncRetry
         connect: Any = redis.asyncio.Redis.from_url
         # Reading has no limit of redis-py's: `patience` has a fairer one.
@@ -65,9 +67,9 @@ class Valkey:
             redis.RedisError, OSError: There is no answer, or one that is no use.
         """
         try:
-            answer = self._threads.evalsha(script.SHA, 1, *order.arguments)
+            answer = self._threads.ask("EVALSHA", script.SHA, 1, *order.arguments)
         except self._missing:
-            answer = self._threads.eval(script.SOURCE, 1, *order.arguments)
+            answer = self._threads.ask("EVAL", script.SOURCE, 1, *order.arguments)
         return Lease(*answer)
 
     async def lease_many(self, orders: Sequence[Order]) -> list[Lease]:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Event
 
 import pytest
 from hypothesis import given, settings
@@ -75,6 +75,18 @@ def test_a_spent_budget_is_refused_without_asking_each_time(clock: Clock, store:
         clock.now += 0.002
         assert not engine.take(budget("5/h"), "a").allowed
     assert len(store.orders) - asked <= 3
+
+
+def test_who_was_refused_is_asked_about_anew_after_a_second(clock: Clock, store: Memory) -> None:
+    """What Valkey said is not kept for longer: another replica may have given units back."""
+    (engine,) = engines(1, store, clock)
+    limit = budget("5/h")
+    assert [engine.take(limit, "a").allowed for _ in range(6)] == [True] * 5 + [False]
+    store.tats.clear()
+    clock.now += 0.9
+    assert not engine.take(limit, "a").allowed
+    clock.now += 0.2
+    assert engine.take(limit, "a").allowed
 
 
 def test_units_that_were_not_used_go_back(clock: Clock, store: Memory) -> None:
@@ -187,6 +199,37 @@ async def test_five_hundred_at_once_of_one_client_ask_together(clock: Clock) -> 
     decisions = await asyncio.gather(*tasks)
     assert sum(each.allowed for each in decisions) == 100
     assert len(store.orders) <= 4
+
+
+class Stuck(Memory):
+    """Holds a thread for as long as the test wants."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self.asked, self.go_on = Event(), Event()
+
+    def lease(self, order: Order) -> Lease:
+        self.asked.set()
+        self.go_on.wait(10)
+        return super().lease(order)
+
+
+def test_who_waits_for_another_threads_question_gives_up_once(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Patience is for one question of somebody else's, not for one after the other."""
+    store = Stuck(clock)
+    (engine,) = engines(1, store, clock, timeout=0.01)
+    waits: list[object] = []
+    carry = engine._carry
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(engine.take, budget("5/h"), "a")
+        assert store.asked.wait(10)
+        monkeypatch.setattr(engine, "_carry", lambda step: (waits.append(step), carry(step))[1])
+        assert engine.take(budget("5/h"), "a").unavailable
+        store.go_on.set()
+        assert first.result(10).allowed
+    assert len(waits) == 1
 
 
 async def test_one_who_leaves_takes_nobody_along(clock: Clock) -> None:

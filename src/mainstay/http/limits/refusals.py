@@ -1,0 +1,123 @@
+"""
+The answers to who asked too often: a problem that is made once and filled in for each request.
+
+Whoever is refused comes again and again, so a refusal must cost next to nothing. All refusals of one limit
+with the same wait differ in the request's id and in the fields alone; what is common to them is kept as a
+`_Form`. A browser's page is rare and made anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from json.encoder import encode_basestring_ascii
+from typing import Any, Final
+
+from django.core.signals import setting_changed
+from django.http import HttpRequest, HttpResponse
+from django.http.cookie import SimpleCookie
+from django.http.response import ResponseHeaders
+
+from mainstay.base.context import REQUEST_ID, request_id
+from mainstay.http.limits import fields
+from mainstay.http.limits.engine import UNKNOWN, Decision
+from mainstay.http.problems import Problem
+from mainstay.http.problems.responses import prefers_page, respond
+
+EXCEEDED = "violated-policies"
+"""The member of a problem that names what was exceeded, as the draft of the fields defines it."""
+
+FORMS_MAX: Final = 1024
+"""Forms that are kept; waits are whole seconds, so a view with one limit by the minute has sixty."""
+
+_STAND_IN: Final = "00000000-0000-0000-0000-000000000000"
+_OWN: Final = ("headers", "cookies", "_resource_closers", "_container")
+"""What each response must have for itself; the rest of its state is plain values, or there is no form."""
+
+
+def refusal(request: Any, decision: Decision, violated: str, policies: str, states: str) -> HttpResponse:
+    """
+    429 with ``Retry-After`` for who asked too often; 503 where Valkey is gone and the limit is ``closed``.
+
+    ``violated`` is the quoted name of the limit; ``policies`` and ``states`` are the fields of the answer.
+    """
+    wait = fields.seconds(decision.wait)
+    status = 503 if decision.remaining == UNKNOWN else 429
+    if prefers_page(request):
+        response = respond(request, _problem(status, wait, violated))
+        fields.write(response, policies, states)
+        return response
+    identity = request_id()
+    kind = (status, wait, violated, bool(identity))
+    form = _forms.get(kind) or _make(request, kind)
+    return form.fill(identity, policies, states)
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """What refusals have in common; ``before`` and ``after`` are the body around the request's id."""
+
+    state: dict[str, Any]
+    headers: dict[str, tuple[str, str]]
+    before: bytes
+    after: bytes
+
+    def fill(self, identity: str, policies: str, states: str) -> HttpResponse:
+        """A response that shares nothing with another that could change."""
+        response: Any = HttpResponse.__new__(HttpResponse)
+        headers = ResponseHeaders({})
+        headers._store = store = self.headers.copy()
+        store[_POLICY] = (fields.POLICY, policies)
+        if states:
+            store[_STATE] = (fields.STATE, states)
+        response.__dict__.update(self.state)
+        response.headers = headers
+        response.cookies = SimpleCookie()
+        response._resource_closers = []
+        name = encode_basestring_ascii(identity).encode() if identity else b""
+        response._container = [self.before + name + self.after]
+        return response  # type: ignore[no-any-return]
+
+
+_POLICY: Final = fields.POLICY.lower()
+_STATE: Final = fields.STATE.lower()
+_Kind = tuple[int, int, str, bool]
+"""The status, the wait, the limit, and whether the request has an id."""
+_forms: dict[_Kind, _Form] = {}
+
+
+def _make(request: HttpRequest, kind: _Kind) -> _Form:
+    """The form of a refusal, read off one that is made as any problem is."""
+    status, wait, violated, has_id = kind
+    token = REQUEST_ID.set(_STAND_IN if has_id else "")
+    try:
+        made: Any = respond(request, _problem(status, wait, violated))
+    finally:
+        REQUEST_ID.reset(token)
+    before, _, after = made.content.partition(f'"{_STAND_IN}"'.encode())
+    state = {name: value for name, value in vars(made).items() if name not in _OWN}
+    if len(_forms) >= FORMS_MAX:
+        _forms.clear()
+    form = _forms[kind] = _Form(state, made.headers._store, before, after)
+    return form
+
+
+def _problem(status: int, wait: int, violated: str) -> Problem:
+    if status == 503:
+        detail = "The number of requests cannot be checked at the moment."
+    else:
+        detail = f"Too many requests. The next one is welcome in {_words(wait)}."
+    members: dict[str, Any] = {EXCEEDED: [fields.unquoted(violated)]}
+    return Problem(status, detail=detail, retry_after=wait, **members)
+
+
+def _words(wait: int) -> str:
+    return "1 second" if wait == 1 else f"{wait} seconds"
+
+
+def _forget(setting: str, **kwargs: Any) -> None:
+    """The base of a problem's type is a setting."""
+    if setting == "MAINSTAY":
+        _forms.clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="mainstay.http.limits.refusals")
