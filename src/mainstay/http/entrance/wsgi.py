@@ -4,6 +4,11 @@ The outermost layer around a WSGI application; the twin of `mainstay.http.entran
 Here a request holds a thread: no more are worked on than the process has threads, whatever
 admission learns, others wait a moment, more are refused. Probes do not pass it, so a
 busy process still says that it lives.
+
+An event stream ends only when someone ends it. A process that drains ends it at its next piece, so
+that a browser reconnects to another replica. Nobody can end it before: its thread is in the
+application's own code, which no other thread can interrupt. A stream that says nothing for longer
+than the drain lasts is therefore cut with the drain.
 """
 
 from __future__ import annotations
@@ -139,7 +144,7 @@ class _Wake:
 class _Exit:
     """A request's place in the process, and its way out; leaving happens once, however the answer ended."""
 
-    __slots__ = ("_admission", "_begun", "_left", "exchange", "process", "replacement", "streams")
+    __slots__ = ("_admission", "_begun", "_left", "exchange", "headers", "process", "replacement", "streams")
 
     def __init__(self, entrance: WsgiEntrance, exchange: Exchange) -> None:
         self.exchange = exchange
@@ -148,6 +153,7 @@ class _Exit:
         self._begun: float | None = None
         self._left = False
         self.replacement: bytes | None = None
+        self.headers: list[tuple[str, str]] = []
         self.streams = False
         REQUEST_ID.set(exchange.request_id)
         EXCHANGE.set(exchange)
@@ -185,6 +191,12 @@ class _Exit:
             self.exchange.deadline.lift()
         self.streams = True
         return _Stream(body, self)
+
+    def must_end(self) -> bool:
+        """Whether this is an event stream of a process that drains."""
+        return self.process.draining and any(
+            name.lower() == "content-type" and "event-stream" in value for name, value in self.headers
+        )
 
     def leave(self) -> None:
         if self._left:
@@ -224,22 +236,29 @@ class _Exit:
 
 
 class _Stream:
-    """A body that is sent as it comes."""
+    """A body that is sent as it comes; an event stream ends with its process. Closed once, by whoever is first."""
 
     def __init__(self, body: Iterable[bytes], exit_: _Exit) -> None:
         self._body = body
         self._pieces = iter(body)
         self._exit = exit_
+        self._is_closed = False
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
+        if self._exit.must_end():
+            self.close()
+            raise StopIteration
         piece = next(self._pieces)
         self._exit.exchange.sent += len(piece)
         return piece
 
     def close(self) -> None:
+        if self._is_closed:
+            return
+        self._is_closed = True
         try:
             _close(self._body)
         finally:
@@ -278,6 +297,7 @@ def _starter(start_response: StartResponse, exit_: _Exit) -> StartResponse:
         headers.append(("X-Request-ID", exchange.request_id))
         if process.draining:
             headers.append(("Connection", "close"))
+        exit_.headers = headers
         return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
     return start
