@@ -88,6 +88,7 @@ class WsgiEntrance:
             return exit_.through(_send_answer(start, answers.overloaded(exit_.exchange.accept)))
         if not bodies.settle(environ):
             return exit_.through(_send_answer(start, answers.malformed(exit_.exchange.accept)))
+        exit_.body = environ["wsgi.input"]
         return self._answer(environ, start, exit_)
 
     def _answer(self, environ: Environ, start: StartResponse, exit_: _Exit) -> Iterable[bytes]:
@@ -144,7 +145,17 @@ class _Wake:
 class _Exit:
     """A request's place in the process, and its way out; leaving happens once, however the answer ended."""
 
-    __slots__ = ("_admission", "_begun", "_left", "exchange", "headers", "process", "replacement", "streams")
+    __slots__ = (
+        "_admission",
+        "_begun",
+        "_left",
+        "body",
+        "exchange",
+        "headers",
+        "process",
+        "replacement",
+        "streams",
+    )
 
     def __init__(self, entrance: WsgiEntrance, exchange: Exchange) -> None:
         self.exchange = exchange
@@ -153,6 +164,7 @@ class _Exit:
         self._begun: float | None = None
         self._left = False
         self.replacement: bytes | None = None
+        self.body: Any = None
         self.headers: list[tuple[str, str]] = []
         self.streams = False
         REQUEST_ID.set(exchange.request_id)
@@ -222,7 +234,8 @@ class _Exit:
             self._admission.deadlines_exceeded += 1
         # A stream ends when its reader has it all, which says nothing about this process.
         is_proper = 0 < exchange.status < 500 or exchange.status == 504
-        seconds = monotonic() - begun if is_proper and not self.streams else None
+        uploading = getattr(self.body, "waited", 0.0)  # the client's time, not this process's
+        seconds = monotonic() - begun - uploading if is_proper and not self.streams else None
         self._admission.leave(exchange.criticality, seconds, exchange.view)
 
     def _whole(self, body: Iterable[bytes]) -> list[bytes]:
