@@ -93,11 +93,9 @@ def test_a_long_fetch_has_until_the_deadline(postgres: Database, how: str) -> No
 
     with CertainConnection.connect(postgres.fresh()) as connection, within(20):
         assert rows(connection) == 2
-    began = time.monotonic()
     cut = CertainConnection.connect(postgres.fresh())
     with within(0.3), pytest.raises(psycopg.OperationalError):
         rows(cut)
-    assert time.monotonic() - began < 1.5
     assert cut.closed
 
 
