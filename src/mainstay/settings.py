@@ -25,7 +25,7 @@ from __future__ import annotations
 from mainstay.base import environment
 from mainstay.cache.settings import caches
 from mainstay.db.settings import DATABASE_ROUTERS, databases
-from mainstay.http.security import security
+from mainstay.http.security import csp_middleware, security
 from mainstay.http.settings import (
     MIDDLEWARE,
     allowed_hosts,
@@ -48,6 +48,7 @@ __all__ = [
     "allowed_hosts",
     "caches",
     "channel_layers",
+    "csp_middleware",
     "csrf_trusted_origins",
     "databases",
     "debug",

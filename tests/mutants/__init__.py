@@ -127,6 +127,27 @@ MUTANTS: tuple[Mutant, ...] = (
         "services",
     ),
     Mutant(
+        "readiness-asks-the-cache",
+        "a replica is not ready while its cache is away",
+        "valkey-frozen",
+        ("errors.get",),
+        "services",
+    ),
+    Mutant(
+        "no-patience-with-the-pool",
+        "to ask whether a pooled connection works may take for ever",
+        "database-silent",
+        ("worst",),
+        "services",
+    ),
+    Mutant(
+        "places-are-kept",
+        "a request keeps its place after it was answered",
+        "calm",
+        ("errors",),
+        "services",
+    ),
+    Mutant(
         "no-statement-limit",
         "a statement may wait for a lock for as long as it likes",
         "table-locked-catalog",

@@ -30,6 +30,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     *mainstay.MIDDLEWARE,
     "django.middleware.security.SecurityMiddleware",
+    *mainstay.csp_middleware(),
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

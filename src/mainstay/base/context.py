@@ -18,11 +18,11 @@ class Tally:
     request may be lost: it is a measure, not an account.
     """
 
-    __slots__ = ("cache_count", "cache_seconds", "call_count", "call_seconds", "db_count", "db_seconds")
+    __slots__ = ("db_count", "db_seconds")
 
     def __init__(self) -> None:
-        self.db_seconds = self.cache_seconds = self.call_seconds = 0.0
-        self.db_count = self.cache_count = self.call_count = 0
+        self.db_seconds = 0.0
+        self.db_count = 0
 
 
 REQUEST_ID: ContextVar[str] = ContextVar("mainstay_request_id", default="")

@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import import_string
 
 from mainstay.base import environment, options
 from mainstay.base.errors import InvalidInput, nearest
@@ -19,6 +20,7 @@ from mainstay.base.traps import Trap
 from mainstay.health.dependencies import WATCH
 from mainstay.http import options as http_options
 from mainstay.http.limits import options as limit_options
+from mainstay.http.security import CSP
 from mainstay.http.settings import DEVELOPMENT_KEY, MIDDLEWARE
 
 ENTRANCE = MIDDLEWARE[0]
@@ -78,6 +80,12 @@ EARLY_ACK = Trap(
     "Set CELERY_TASK_ACKS_LATE and CELERY_TASK_REJECT_ON_WORKER_LOST to True, and make tasks safe to repeat.",
     "A task is taken off the queue before it is done; one that a killed worker had is lost.",
 )
+UNSENT_POLICY = Trap(
+    "mainstay.W210",
+    "{setting} is set, and no middleware sends it.",
+    "Put *mainstay.csp_middleware() behind SecurityMiddleware in MIDDLEWARE (Django 6), or take the setting out.",
+    "Browsers are told nothing: a script that got into a page runs as if there were no policy.",
+)
 TRAPS = (
     ENTRANCE_ORDER,
     DEBUG_ON,
@@ -88,11 +96,13 @@ TRAPS = (
     UNKNOWN_OPTION,
     BAD_OPTION,
     EARLY_ACK,
+    UNSENT_POLICY,
 )
 
 LOCAL = "django.core.cache.backends.locmem.LocMemCache"
 SHARED_AND_KEPT = ("RedisCache", "DatabaseCache")
 CACHE_SESSIONS = "django.contrib.sessions.backends.cache"
+POLICIES = ("SECURE_CSP", "SECURE_CSP_REPORT_ONLY")
 CELERY = ("CELERY_TASK_ACKS_LATE", "CELERY_TASK_REJECT_ON_WORKER_LOST")
 
 
@@ -117,6 +127,18 @@ def _front() -> Iterator[CheckMessage]:
         yield report(ENTRANCE_ORDER, place="not the first")
     if "*" in settings.ALLOWED_HOSTS and not settings.DEBUG:
         yield report(ANY_HOST)
+    policies = [name for name in POLICIES if getattr(settings, name, None)]
+    if policies and not any(map(_sends_policies, middleware)):
+        yield from (report(UNSENT_POLICY, setting=name) for name in policies)
+
+
+def _sends_policies(path: str) -> bool:
+    """Whether it is Django's middleware for them or a class made from it; Django below 6 has none."""
+    try:
+        bases = getattr(import_string(path), "__mro__", ())
+    except ImportError:  # Django names a middleware that cannot be imported at the start
+        return False
+    return any(f"{base.__module__}.{base.__qualname__}" == CSP for base in bases)
 
 
 def _managed() -> Iterator[CheckMessage]:

@@ -45,12 +45,6 @@ ADMISSION_COUNTERS = {
 POOL_STATES = {"size": "pool_size", "available": "pool_available", "waiting": "requests_waiting"}
 SPENT = {
     "db": ("mainstay_db_statements_total", "mainstay_db_seconds_total", "SQL statements of requests"),
-    "cache": (
-        "mainstay_cache_operations_total",
-        "mainstay_cache_seconds_total",
-        "Cache operations of requests",
-    ),
-    "call": ("mainstay_calls_total", "mainstay_calls_seconds_total", "Outgoing calls of requests"),
 }
 """What requests spent on others: how often, how long, and what it is."""
 
@@ -107,10 +101,6 @@ class Metrics:
         child[1].observe(seconds)
         if exchange.db_count:
             self._spend("db", exchange.db_count, exchange.db_seconds)
-        if exchange.cache_count:
-            self._spend("cache", exchange.cache_count, exchange.cache_seconds)
-        if exchange.call_count:
-            self._spend("call", exchange.call_count, exchange.call_seconds)
 
     def collect(self) -> Iterator[Any]:
         """What is read at the moment of a scrape."""

@@ -22,6 +22,8 @@ POLICY = {
 }
 """Nothing inline and nothing from elsewhere; Django's admin works with it."""
 
+CSP = "django.middleware.csp.ContentSecurityPolicyMiddleware"
+
 LEFT_TO_THE_EDGE = "security.W008"
 """Redirecting to https is the edge's work: services call one another over http on loopback."""
 NOT_OURS_TO_PROMISE = ("security.W005", "security.W021")
@@ -34,8 +36,8 @@ def security(hsts_seconds: int = HSTS_SECONDS) -> dict[str, Any]:
 
     Use it as ``globals().update(mainstay.security())``; what stands below that line wins.
     Cookies are for https only, and HSTS is sent, when the public address is https:
-    over http both would lock everybody out. ``SECURE_CSP`` comes with Django 6 and needs
-    ``django.middleware.csp.ContentSecurityPolicyMiddleware``.
+    over http both would lock everybody out. ``SECURE_CSP`` comes with Django 6 and is sent by what
+    `csp_middleware` names.
     """
     is_https = urlsplit(environment.text(wire.PUBLIC_URL)).scheme == "https"
     return {
@@ -56,6 +58,15 @@ def security(hsts_seconds: int = HSTS_SECONDS) -> dict[str, Any]:
         "X_FRAME_OPTIONS": "DENY",
         **({"SECURE_CSP": {name: list(sources) for name, sources in POLICY.items()}} if _has_csp() else {}),
     }
+
+
+def csp_middleware() -> list[str]:
+    """
+    The middleware that sends ``SECURE_CSP``, for ``MIDDLEWARE``; nothing where Django has none, which is below 6.
+
+    Use it as ``MIDDLEWARE = [*mainstay.MIDDLEWARE, "…SecurityMiddleware", *mainstay.csp_middleware(), …]``.
+    """
+    return [CSP] if _has_csp() else []
 
 
 def _has_csp() -> bool:

@@ -3,10 +3,11 @@ Traces: every request has ids, and a few of them leave spans.
 
 The decision comes first: a request that is not sampled gets its ids and a header to pass on,
 about two microseconds, and touches nothing else of this module. A sampled one becomes a span
-with its route, status and user, and spans below it for statements and calls. The caller's
-sampling flag decides; where there is no caller, a share of the trace ids does, the same share
-in every service (OpenTelemetry's ``TraceIdRatioBased``). Callers are not trusted without end:
-at most ``limit`` requests a second are sampled in one process.
+with its route and status, and spans below it for statements and for what `Tracing.span` is put around.
+Who is signed in is told by the log lines of the same trace id. The caller's sampling flag decides; where
+there is no caller, a share of the trace ids does, the same share in every service (OpenTelemetry's
+``TraceIdRatioBased``). Callers are not trusted without end: at most ``limit`` requests a second are
+sampled in one process.
 """
 
 from __future__ import annotations

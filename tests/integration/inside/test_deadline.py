@@ -8,10 +8,13 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import psycopg
 import pytest
 
+from mainstay.base.deadline import within
+from mainstay.db.connections import CertainConnection
 from tests.integration.inside.database import Database
 from tests.integration.inside.replica import Replica
 
@@ -74,6 +77,26 @@ def test_a_frozen_server_holds_nobody_beyond_the_deadline(
     assert answer.status in (503, 504)
     assert took < 4.0
     assert _is_well_again(replica)
+
+
+@pytest.mark.parametrize("how", ["fetch", "copy"])
+def test_a_long_fetch_has_until_the_deadline(postgres: Database, how: str) -> None:
+    """Neither is a statement to Django's wrapper; the second that the pool's question has would cut both."""
+    slow = "SELECT pg_sleep(0.8) FROM generate_series(1, 2)"
+
+    def rows(connection: psycopg.Connection[Any]) -> int:
+        with connection.cursor(*(["name"] if how == "fetch" else [])) as cursor:
+            if how == "fetch":
+                return len(cursor.execute(slow).fetchall())
+            with cursor.copy(f"COPY ({slow}) TO STDOUT") as copy:
+                return len(list(copy))
+
+    with CertainConnection.connect(postgres.fresh()) as connection, within(20):
+        assert rows(connection) == 2
+    cut = CertainConnection.connect(postgres.fresh())
+    with within(0.3), pytest.raises(psycopg.OperationalError):
+        rows(cut)
+    assert cut.closed
 
 
 def test_many_deadlines_at_once_cut_their_own_statements_only(start: Start, postgres: Database) -> None:

@@ -50,24 +50,32 @@ def test_readiness_ends_at_once_but_liveness_stays(start: Start, interface: str)
     assert replica.wait(5) == 0
 
 
+WORK = {
+    "/slow/20/": b"slow",
+    "/async-slow/20/": b"slow",
+    "/slow-stream/5/": b"".join(b"line %d\n" % number for number in range(10)),
+}
+"""Sync, async, streaming: what is asked, and what the whole answer is."""
+
+
 @both
 def test_every_request_is_answered_or_refused_never_cut(start: Start, interface: str) -> None:
     """Clients go on as if nothing were: each connection is answered in full or not accepted."""
     replica = start(interface)
-    outcomes: list[str] = []
+    outcomes: list[tuple[str, str]] = []
     stop = threading.Event()
 
-    def client() -> None:
+    def client(path: str, whole: bytes) -> None:
         while not stop.is_set():
             try:
-                outcomes.append(str(replica.get("/slow/20/").status))
+                answer = replica.get(path)
+                outcomes.append((path, str(answer.status) if answer.body == whole else "cut"))
             except ConnectionRefusedError:
-                outcomes.append("refused")
                 return
-            except OSError as error:
-                outcomes.append(type(error).__name__)
+            except (OSError, HTTPException) as error:
+                outcomes.append((path, type(error).__name__))
 
-    threads = [threading.Thread(target=client) for _ in range(6)]
+    threads = [threading.Thread(target=client, args=each) for each in WORK.items() for _ in range(2)]
     for thread in threads:
         thread.start()
     time.sleep(0.5)
@@ -77,10 +85,11 @@ def test_every_request_is_answered_or_refused_never_cut(start: Start, interface:
     for thread in threads:
         thread.join()
     assert code == 0
-    assert set(outcomes) <= {"200", "refused", "ConnectionResetError"}
-    resets = outcomes.count("ConnectionResetError")
-    assert resets <= len(threads), "only a connection that was never accepted may be reset"
-    assert outcomes.count("200") > 20
+    ended = [outcome for _, outcome in outcomes]
+    assert set(ended) <= {"200", "ConnectionResetError"}
+    assert ended.count("ConnectionResetError") <= len(threads), "only a connection never accepted is reset"
+    for path in WORK:
+        assert outcomes.count((path, "200")) > 3, f"{path} was hardly asked"
 
 
 @both
@@ -134,9 +143,10 @@ def test_websockets_are_told_to_come_back(start: Start) -> None:
     assert replica.wait() == 0
 
 
-def test_event_streams_are_ended_properly(start: Start) -> None:
+@both
+def test_event_streams_are_ended_properly(start: Start, interface: str) -> None:
     """One open seat map must not hold up a rolling update; the browser reconnects elsewhere."""
-    replica = start("asgi")
+    replica = start(interface)
     with ThreadPoolExecutor(1) as pool:
         taken = pool.submit(replica.get, "/events/")
         _wait_for_in_flight(replica, 1)
@@ -147,7 +157,18 @@ def test_event_streams_are_ended_properly(start: Start) -> None:
     assert answer.body.endswith(b"data: tick\n\n")
     assert replica.wait() == 0
     assert time.monotonic() - began < 8
-    assert replica.lines("shop.views")[-1]["event"] == "stream closed"
+    assert [line["event"] for line in replica.lines("shop.views")] == ["stream closed"]
+
+
+def test_a_silent_event_stream_on_wsgi_lasts_until_the_drain_is_cut(start: Start) -> None:
+    """The limit of the above, as documented: no other thread can end what blocks in the application."""
+    replica = start("wsgi", MAINSTAY_DRAIN_TIMEOUT="1")
+    with ThreadPoolExecutor(1) as pool:
+        taken = pool.submit(replica.get, "/silent-events/", timeout=8)
+        _wait_for_in_flight(replica, 1)
+        replica.terminate()
+        assert replica.wait(6) == 1
+        assert isinstance(taken.exception(), OSError | HTTPException)
 
 
 def test_websocket_has_an_access_line(start: Start) -> None:

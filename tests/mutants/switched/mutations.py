@@ -88,6 +88,30 @@ def _readiness_asks_the_database(module: Any) -> None:
     module.readiness = readiness
 
 
+def _readiness_asks_the_cache(module: Any) -> None:
+    import redis
+
+    ready = module.readiness
+
+    def readiness(*given: Any, **named: Any) -> Any:
+        if url := os.environ.get("CACHE_URL"):
+            try:
+                redis.Redis.from_url(url, socket_timeout=0.3, socket_connect_timeout=0.3).ping()
+            except redis.RedisError:
+                return module.Answer(False, "no cache")
+        return ready(*given, **named)
+
+    module.readiness = readiness
+
+
+def _ask_the_pool_for_ever(module: Any) -> None:
+    module.CertainConnection.wait = lambda self, *given, **named: self._look(*given, **named)
+
+
+def _keep_places(module: Any) -> None:
+    module.Admission.leave = lambda self, *given, **named: None
+
+
 def _need_the_cache(module: Any) -> None:
     def briefly(key: str, seconds: int, make: Callable[[], Any]) -> Any:
         value = module.cache.get(key)
@@ -186,6 +210,9 @@ MUTATIONS: dict[str, dict[str, Change]] = {
     "no-idempotency": {"orders.actions.purchase": _forget_keys},
     "double-sale": {"orders.actions.holds": _take_any_seat, "orders.actions.purchase": _sell_any_seat},
     "readiness-asks-the-database": {"mainstay.health.readiness": _readiness_asks_the_database},
+    "readiness-asks-the-cache": {"mainstay.health.readiness": _readiness_asks_the_cache},
+    "no-patience-with-the-pool": {"mainstay.db.connections": _ask_the_pool_for_ever},
+    "places-are-kept": {"mainstay.http.admission.admission": _keep_places},
     "cache-is-needed": {"catalog.brief": _need_the_cache},
     "asynchronous-standby": {"mainstay.ops.engines.postgres.node": _wait_for_no_standby},
     "no-drain": {"mainstay.ops.supervise.fleet": _kill_instead_of_draining},

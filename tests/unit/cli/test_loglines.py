@@ -26,8 +26,15 @@ def test_an_access_line_reads_like_one() -> None:
 
 
 def test_what_a_request_spent_is_shown_when_it_spent_something() -> None:
-    spent = {"db_ms": 3.5, "db_count": 2, "cache_ms": 0.0, "cache_count": 0, "trace_id": "0a" * 16}
-    assert readable(json.dumps({**ENTRY, **spent})).split()[-3:] == ["bytes=337", "db_ms=3.5", "db_count=2"]
+    ids = {"trace_id": "0a" * 16}
+    spent = {"db_ms": 3.5, "db_count": 2}
+    assert readable(json.dumps({**ENTRY, **spent, **ids})).split()[-3:] == [
+        "bytes=337",
+        "db_ms=3.5",
+        "db_count=2",
+    ]
+    nothing = {"db_ms": 0.0, "db_count": 0}
+    assert readable(json.dumps({**ENTRY, **nothing, **ids})).split()[-1] == "bytes=337"
 
 
 def test_an_exception_keeps_its_lines() -> None:

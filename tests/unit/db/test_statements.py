@@ -91,7 +91,6 @@ def test_each_statement_counts_for_its_request(connection: Any) -> None:
 
     assert tally.db_count == 4
     assert 0 < tally.db_seconds < 60
-    assert tally.cache_count == tally.call_count == 0
 
 
 def test_the_wrapper_stands_outermost_and_once(connection: Any) -> None:

@@ -18,7 +18,10 @@ class Answer:
     body: bytes
 
 
-def call_wsgi(application: Any, path: str, headers: Mapping[str, str] | None = None) -> Answer:
+def call_wsgi(
+    application: Any, path: str, headers: Mapping[str, str] | None = None, **changes: Any
+) -> Answer:
+    """``changes`` are of the environ."""
     environ = {
         "REQUEST_METHOD": "GET",
         "PATH_INFO": path,
@@ -32,6 +35,7 @@ def call_wsgi(application: Any, path: str, headers: Mapping[str, str] | None = N
         "wsgi.input": io.BytesIO(),
         "wsgi.errors": io.StringIO(),
         **{f"HTTP_{name.upper()}": value for name, value in (headers or {}).items()},
+        **changes,
     }
     begun: list[tuple[str, list[tuple[str, str]]]] = []
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import django
 import pytest
 from django.core.checks import Error
 from django.core.checks import Warning as Caution
+from django.utils.module_loading import import_string
 
 from mainstay.http import checks
+from mainstay.http.security import csp_middleware
 from mainstay.http.settings import DEVELOPMENT_KEY
 
 LOCMEM = {"default": {"BACKEND": checks.LOCAL}}
@@ -62,6 +65,9 @@ def test_a_sound_project_is_silent():
         (checks.BAD_OPTION, {"MAINSTAY": {"http": {"rate_limits": {"replicas": "x"}}}}),
         (checks.BAD_OPTION, {"MAINSTAY": {"http": {"rate_limits": {"timeout": float("nan")}}}}),
         (checks.BAD_OPTION, {"MAINSTAY": {"http": {"adapted": [OTHER + "x"]}}}),
+        (checks.UNSENT_POLICY, {"SECURE_CSP": {"default-src": ["'self'"]}}),
+        (checks.UNSENT_POLICY, {"SECURE_CSP_REPORT_ONLY": {"default-src": ["'self'"]}}),
+        (checks.UNSENT_POLICY, {"SECURE_CSP": {"x": []}, "MIDDLEWARE": [checks.ENTRANCE, "no.such.thing"]}),
         (checks.EARLY_ACK, {"CELERY_BROKER_URL": "redis://x", "CELERY_TASK_ACKS_LATE": True}),
     ],
 )
@@ -78,6 +84,21 @@ def test_a_trap_fires(sound, trap, changes):
 def test_sessions_in_one_process_s_memory_are_two_mistakes(sound):
     sound.CACHES, sound.SESSION_ENGINE = LOCMEM, SESSIONS
     assert found() == [checks.LOCAL_CACHE.id, checks.LOCAL_SESSIONS.id]
+
+
+@pytest.mark.skipif(django.VERSION < (6,), reason="Django has no such middleware below 6")
+@pytest.mark.parametrize("own", [False, True])
+def test_a_policy_that_is_sent_is_silent(sound, monkeypatch, own):
+    """By Django's middleware, or by a class of the project made from it."""
+    (path,) = csp_middleware()
+    if own:
+        monkeypatch.setattr(
+            sys.modules[__name__], "OwnPolicy", type("OwnPolicy", (import_string(path),), {}), False
+        )
+        path = f"{__name__}.OwnPolicy"
+    sound.SECURE_CSP = {"default-src": ["'self'"]}
+    sound.MIDDLEWARE = [checks.ENTRANCE, path]
+    assert found() == []
 
 
 def test_a_misspelt_option_has_a_hint(sound):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import django
 import pytest
+from django.utils.module_loading import import_string
 
 from mainstay import settings as mainstay
 
@@ -35,4 +36,8 @@ def test_what_is_given_may_be_changed(monkeypatch):
 
 
 def test_a_policy_where_django_has_one():
+    """With the middleware that sends it, which is there to be imported."""
     assert ("SECURE_CSP" in mainstay.security()) == (django.VERSION >= (6, 0))
+    assert len(mainstay.csp_middleware()) == (django.VERSION >= (6, 0))
+    for path in mainstay.csp_middleware():
+        assert import_string(path)

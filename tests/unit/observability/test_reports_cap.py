@@ -13,7 +13,8 @@ from django.db.utils import IntegrityError, OperationalError
 
 from mainstay.base.context import REQUEST
 from mainstay.base.tracecontext import TRACE, new_trace
-from mainstay.observability.reports import OUTAGE, Reports, is_outage, scrub_query
+from mainstay.observability import reports as module
+from mainstay.observability.reports import OUTAGE, OUTAGES_PER_MINUTE, Reports, is_outage, scrub_query
 
 REFUSED = psycopg.OperationalError("connection refused")
 
@@ -105,6 +106,29 @@ def _wrapped() -> Exception:
 )
 def test_what_counts_as_an_outage(error: BaseException | None, expected: bool) -> None:
     assert is_outage(error) is expected
+
+
+def test_an_outage_s_reports_are_not_even_built_beyond_the_cap(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To build one reads source lines of every frame: 20 ms that a thousand requests of an outage would all spend."""
+    reports = Reports(clock=clock, minute=3600)
+    built: list[object] = []
+
+    def build(exc_info: Any, request: Any, *, handled: bool) -> None:
+        built.append(reports.before_send({}, {"exc_info": exc_info}))
+
+    monkeypatch.setattr(module, "REPORTS", reports)
+    monkeypatch.setattr(module, "is_active", lambda: True)
+    monkeypatch.setattr(module, "_capture", build)
+    for _ in range(1000):
+        module.report_outage(django_error(REFUSED))
+    assert len(built) == OUTAGES_PER_MINUTE
+    assert None not in built
+    assert reports.dropped["outage"].value == 1000 - OUTAGES_PER_MINUTE
+    clock.now = 60.0
+    module.report_outage(django_error(REFUSED))
+    assert len(built) == OUTAGES_PER_MINUTE + 1
 
 
 def test_a_ring_of_causes_ends() -> None:

@@ -17,6 +17,9 @@ from mainstay.observability.output import DROPPED
 from mainstay.observability.settings import ACCESS_LOGGER
 from mainstay.observability.traces import TRACING
 
+METHOD_LIMIT = 32
+"""Characters of a method that are shown; granian takes any word for one."""
+
 _logger = logging.getLogger(ACCESS_LOGGER)
 _PATTERN = vars(logging.LogRecord(ACCESS_LOGGER, logging.INFO, "", 0, "request", None, None))
 
@@ -58,17 +61,13 @@ def _record(exchange: Exchange, seconds: float) -> logging.LogRecord:
     names of thread and process, which the line does not show.
     """
     fields: dict[str, Any] = {
-        "method": scrubbing.scrub_text(exchange.method),
+        "method": scrubbing.scrub_text(exchange.method, METHOD_LIMIT),
         "path": scrubbing.scrub_path(exchange.path, exchange.route or ""),
         "route": exchange.route,
         "status": exchange.status,
         "duration_ms": round(seconds * 1000, 2),
         "db_ms": round(exchange.db_seconds * 1000, 2),
         "db_count": exchange.db_count,
-        "cache_ms": round(exchange.cache_seconds * 1000, 2),
-        "cache_count": exchange.cache_count,
-        "call_ms": round(exchange.call_seconds * 1000, 2),
-        "call_count": exchange.call_count,
         "bytes": exchange.sent,
         "client": exchange.client,
         "user_agent": scrubbing.scrub_text(exchange.user_agent),
@@ -88,5 +87,5 @@ def _record_span(exchange: Exchange, seconds: float) -> None:
         "http.response.body.size": exchange.sent,
         "mainstay.request_id": exchange.request_id,
     }
-    method, route = scrubbing.scrub_text(exchange.method), exchange.route or ""
+    method, route = scrubbing.scrub_text(exchange.method, METHOD_LIMIT), exchange.route or ""
     TRACING.request(exchange.trace, method, route, exchange.status, seconds, attributes)

@@ -8,8 +8,9 @@ a chunked body, because nothing tells it the length.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
+from time import monotonic
 from typing import Any
 
 
@@ -18,18 +19,23 @@ class Truncated(OSError):
 
 
 class WholeBody:
-    """A ``wsgi.input`` that raises `Truncated` instead of ending early."""
+    """
+    A ``wsgi.input`` that raises `Truncated` instead of ending early.
+
+    ``waited`` are the seconds that its reads took: the client's time, not this process's.
+    """
 
     def __init__(self, stream: Any, length: int) -> None:
+        self.waited = 0.0
         self._stream = stream
         self._left = length
 
     def read(self, size: int | None = -1) -> bytes:
         wanted = self._left if size is None or size < 0 else min(size, self._left)
-        return self._count(self._stream.read(wanted) if wanted else b"", wanted)
+        return self._count(self._timed(self._stream.read, wanted) if wanted else b"", wanted)
 
     def readline(self, size: int = -1) -> bytes:
-        line = self._stream.readline() if size < 0 else self._stream.readline(size)
+        line = self._timed(self._stream.readline, *(() if size < 0 else (size,)))
         return self._count(line, 1 if self._left else 0)
 
     def readlines(self, hint: int = -1) -> list[bytes]:
@@ -39,11 +45,24 @@ class WholeBody:
         while self._left:
             yield self.readline()
 
+    def _timed(self, read: Callable[..., bytes], *size: int) -> bytes:
+        begun = monotonic()
+        try:
+            return read(*size)
+        finally:
+            self.waited += monotonic() - begun
+
     def _count(self, data: bytes, least: int) -> bytes:
         self._left -= len(data)
         if len(data) < least:
             raise Truncated("the client left before the end of its request")
         return data
+
+
+class ReadBody(BytesIO):
+    """A ``wsgi.input`` that has been read already, which took ``waited`` seconds."""
+
+    waited = 0.0
 
 
 def settle(environ: dict[str, Any]) -> bool:
@@ -54,8 +73,10 @@ def settle(environ: dict[str, Any]) -> bool:
     hands over the same for broken chunks.
     """
     if "HTTP_TRANSFER_ENCODING" in environ:
+        begun = monotonic()
         body = environ["wsgi.input"].read()
-        environ["wsgi.input"] = BytesIO(body)
+        environ["wsgi.input"] = read = ReadBody(body)
+        read.waited = monotonic() - begun
         environ["CONTENT_LENGTH"] = str(len(body))
         return bool(body)
     length = environ.get("CONTENT_LENGTH")

@@ -4,6 +4,11 @@ The outermost layer around a WSGI application; the twin of `mainstay.http.entran
 Here a request holds a thread: no more are worked on than the process has threads, whatever
 admission learns, others wait a moment, more are refused. Probes do not pass it, so a
 busy process still says that it lives.
+
+An event stream ends only when someone ends it. A process that drains ends it at its next piece, so
+that a browser reconnects to another replica. Nobody can end it before: its thread is in the
+application's own code, which no other thread can interrupt. A stream that says nothing for longer
+than the drain lasts is therefore cut with the drain.
 """
 
 from __future__ import annotations
@@ -84,6 +89,7 @@ class WsgiEntrance:
             return exit_.through(_send_answer(start, refusal))
         if not bodies.settle(environ):
             return exit_.through(_send_answer(start, answers.malformed(exit_.exchange.accept)))
+        exit_.body = environ["wsgi.input"]
         return self._answer(environ, start, exit_)
 
     def _answer(self, environ: Environ, start: StartResponse, exit_: _Exit) -> Iterable[bytes]:
@@ -140,7 +146,17 @@ class _Wake:
 class _Exit:
     """A request's place in the process, and its way out; leaving happens once, however the answer ended."""
 
-    __slots__ = ("_admission", "_begun", "_left", "exchange", "process", "replacement", "streams")
+    __slots__ = (
+        "_admission",
+        "_begun",
+        "_left",
+        "body",
+        "exchange",
+        "headers",
+        "process",
+        "replacement",
+        "streams",
+    )
 
     def __init__(self, entrance: WsgiEntrance, exchange: Exchange) -> None:
         self.exchange = exchange
@@ -149,6 +165,8 @@ class _Exit:
         self._begun: float | None = None
         self._left = False
         self.replacement: bytes | None = None
+        self.body: Any = None
+        self.headers: list[tuple[str, str]] = []
         self.streams = False
         REQUEST_ID.set(exchange.request_id)
         EXCHANGE.set(exchange)
@@ -190,6 +208,12 @@ class _Exit:
         self.streams = True
         return _Stream(body, self)
 
+    def must_end(self) -> bool:
+        """Whether this is an event stream of a process that drains."""
+        return self.process.draining and any(
+            name.lower() == "content-type" and "event-stream" in value for name, value in self.headers
+        )
+
     def leave(self) -> None:
         if self._left:
             return
@@ -214,7 +238,8 @@ class _Exit:
             self._admission.deadlines_exceeded += 1
         # A stream ends when its reader has it all, which says nothing about this process.
         is_proper = 0 < exchange.status < 500 or exchange.status == 504
-        seconds = monotonic() - begun if is_proper and not self.streams else None
+        uploading = getattr(self.body, "waited", 0.0)  # the client's time, not this process's
+        seconds = monotonic() - begun - uploading if is_proper and not self.streams else None
         self._admission.leave(exchange.criticality, seconds, exchange.view)
 
     def _whole(self, body: Iterable[bytes]) -> list[bytes]:
@@ -228,22 +253,29 @@ class _Exit:
 
 
 class _Stream:
-    """A body that is sent as it comes."""
+    """A body that is sent as it comes; an event stream ends with its process. Closed once, by whoever is first."""
 
     def __init__(self, body: Iterable[bytes], exit_: _Exit) -> None:
         self._body = body
         self._pieces = iter(body)
         self._exit = exit_
+        self._is_closed = False
 
     def __iter__(self) -> Iterator[bytes]:
         return self
 
     def __next__(self) -> bytes:
+        if self._exit.must_end():
+            self.close()
+            raise StopIteration
         piece = next(self._pieces)
         self._exit.exchange.sent += len(piece)
         return piece
 
     def close(self) -> None:
+        if self._is_closed:
+            return
+        self._is_closed = True
         try:
             _close(self._body)
         finally:
@@ -282,6 +314,7 @@ def _starter(start_response: StartResponse, exit_: _Exit) -> StartResponse:
         headers.append(("X-Request-ID", exchange.request_id))
         if process.draining:
             headers.append(("Connection", "close"))
+        exit_.headers = headers
         return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
 
     return start

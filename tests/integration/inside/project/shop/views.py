@@ -4,6 +4,7 @@ import logging
 import os
 import time
 
+from django.core.handlers.asgi import ASGIRequest
 from django.db import connection, transaction
 from django.http import Http404, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -77,9 +78,9 @@ def statement(request):
 
 
 async def events(request):
-    """A stream that never ends by itself."""
+    """A stream that never ends by itself, in the form that the interface streams."""
 
-    async def pieces():
+    async def awaited():
         try:
             while True:
                 yield b"data: tick\n\n"
@@ -87,7 +88,43 @@ async def events(request):
         finally:
             logger.info("stream closed")
 
-    return StreamingHttpResponse(pieces(), content_type="text/event-stream")
+    def pulled():
+        try:
+            while True:
+                yield b"data: tick\n\n"
+                time.sleep(0.05)
+        finally:
+            logger.info("stream closed")
+
+    pieces = awaited() if isinstance(request, ASGIRequest) else pulled()
+    return StreamingHttpResponse(pieces, content_type="text/event-stream")
+
+
+def silent_events(request):
+    """A stream that says one thing and then waits for something that does not come."""
+
+    def pulled():
+        yield b"data: tick\n\n"
+        time.sleep(20)
+        yield b"data: too late\n\n"
+
+    return StreamingHttpResponse(pulled(), content_type="text/event-stream")
+
+
+def slow_stream(request, milliseconds):
+    """Ten lines with a pause before each, in the form that the interface streams."""
+
+    async def awaited():
+        for number in range(10):
+            await asyncio.sleep(milliseconds / 1000)
+            yield b"line %d\n" % number
+
+    def pulled():
+        for number in range(10):
+            time.sleep(milliseconds / 1000)
+            yield b"line %d\n" % number
+
+    return StreamingHttpResponse(awaited() if isinstance(request, ASGIRequest) else pulled())
 
 
 @csrf_exempt

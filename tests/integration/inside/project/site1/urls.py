@@ -9,6 +9,8 @@ urlpatterns = [
     path("who/", views.who, name="who"),
     path("echo/", views.echo, name="echo"),
     path("events/", views.events, name="events"),
+    path("silent-events/", views.silent_events, name="silent-events"),
+    path("slow-stream/<int:milliseconds>/", views.slow_stream, name="slow-stream"),
     path("add/<str:name>/", views.add),
     path("add-atomic/<str:name>/", views.add_atomic),
     path("items/", views.items),

@@ -48,7 +48,9 @@ def test_it_stays_short_with_all_that_it_may_say() -> None:
     for number, result in enumerate(results):
         result.claim = replace(result.claim, name=f"{result.claim.name}-{number}")
         result.idle = (f"lost.set-{number} = 0",)
-    text = summary(document(proof(results=results, printed=7, notes=[f"note {number}" for number in range(9)])))
+    text = summary(
+        document(proof(results=results, printed=7, notes=[f"note {number}" for number in range(9)]))
+    )
     assert len(text.splitlines()) <= LONGEST
     assert "- lost.set-0 = 0: no journey does it" in text
     assert "- and 84 more, in the report" in text

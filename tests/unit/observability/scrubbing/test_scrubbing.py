@@ -31,6 +31,7 @@ from mainstay.observability.scrubbing import (
     scrub_path,
     scrub_sql,
     scrub_text,
+    texts,
 )
 
 SECRET = "c4nAry-Zz91"
@@ -71,6 +72,7 @@ TEXTS = [
     f"--token={SECRET}",
     f"dsn=https://{SECRET}@o1.example/2",
     f"Key (email)=({SECRET}) already exists.",
+    f"Key (email)=({SECRET}) and other words",
     f"DETAIL:  Failing row contains (1, {SECRET}, null).",
     KEY,
     KEY.replace("\n", "\\n"),
@@ -154,6 +156,11 @@ def test_what_only_resembles_a_secret_stays(text: str) -> None:
 
 
 def test_the_rest_of_a_text_stays_readable() -> None:
+    assert (
+        scrub_text("Key (email)=(a)(b) already exists.\nat 7")
+        == f"Key (email)=({MASK}) already exists.\nat 7"
+    )
+    assert scrub_text(f"session-{JWT}, page 2") == f"session-{MASK}, page 2"
     assert scrub_text("postgres://app:hunter2@db:5432/app") == f"postgres://app:{MASK}@db:5432/app"
     assert scrub_text("a=1&token=abc&b=2") == f"a=1&token={MASK}&b=2"
     assert scrub_text('{"password": "x y", "user": "bob"}') == f'{{"password": "{MASK}", "user": "bob"}}'
@@ -313,13 +320,13 @@ def test_what_the_environment_holds_is_masked_anywhere(monkeypatch: pytest.Monke
     }
     found = known_secrets(environ)
     assert set(found) == {"zq-django-key-1", "zq%2Fpass-2", "zq/pass-2", "zq-pass-3", "zq-pass-4"}
-    monkeypatch.setattr(scrubbing, "_known", ())
+    monkeypatch.setattr(texts, "_known", ())
     assert "zq-django-key-1" in scrub_text("it was zq-django-key-1!")
     remember(*found)
     assert scrub_text("it was zq-django-key-1, then zq/pass-2") == f"it was {MASK}, then {MASK}"
     assert scrub({"innocent": ["zq-pass-3"]}) == {"innocent": [MASK]}
     monkeypatch.undo()
-    scrubbing._short.cache_clear()
+    texts._short.cache_clear()
 
 
 def test_what_came_with_the_request_is_masked_anywhere() -> None:
@@ -392,30 +399,6 @@ def test_whatever_is_given_becomes_valid_json(value: Any) -> None:
 def test_a_password_is_masked_whatever_stands_around_it(before: str, after: str) -> None:
     shown = scrub({"note": before, "password": SECRET, "more": [after, {"token": SECRET}]})
     assert SECRET not in json.dumps(shown)
-
-
-@given(st.text(alphabet="ab=:'\"\\ -@/.passwordtokencookieKey(){}[]\n0123456789", max_size=400))
-def test_no_text_takes_long_or_fails(text: str) -> None:
-    scrub_text(text)
-    scrub_sql(text)
-
-
-@pytest.mark.parametrize(
-    "piece",
-    ["password", "token=", "://", "a:", "'", "\\", "4", "4 ", "-----BEGIN ", "eyJ.", "Key (", "cookie:", "$"],
-)
-def test_hostile_repetition_is_read_in_linear_time(piece: str) -> None:
-    """Counted in steps of growth, not on a clock: eight times the text may not take sixty times as long."""
-    import time
-
-    def spent(times: int) -> float:
-        text = piece * (times * 512 // len(piece))
-        begin = time.process_time()
-        scrub_text(text, limit=1 << 20)
-        scrub_sql(text)
-        return time.process_time() - begin
-
-    assert min(spent(16) for _ in range(2)) < 60 * max(min(spent(2) for _ in range(3)), 0.002)
 
 
 def test_bounds_can_be_wider_for_reports() -> None:
