@@ -9,11 +9,12 @@ from typing import Any
 from mainstay.base.context import REQUEST
 from mainstay.base.tracecontext import SAMPLED, TRACE
 from mainstay.http import routes
+from mainstay.http.entrance import line
 from mainstay.http.exchange import CLIENT_LEFT, Exchange
 from mainstay.http.metrics import METRICS
 from mainstay.observability import interop, reports, scrubbing
-from mainstay.observability.formats import FIELDS
-from mainstay.observability.output import DROPPED
+from mainstay.observability.formats import FIELDS, JsonFormatter
+from mainstay.observability.output import DROPPED, sole_handler
 from mainstay.observability.settings import ACCESS_LOGGER
 from mainstay.observability.traces import TRACING
 
@@ -42,12 +43,20 @@ def finish(exchange: Exchange) -> None:
         _record_span(exchange, seconds)
     if _logger.isEnabledFor(logging.INFO):
         try:
-            _logger.handle(_record(exchange, seconds))
+            _write(exchange, seconds)
         except Exception:  # a filter of the project's, say; the line is lost, the answer is not
             DROPPED.add()
     interop.leave()
     REQUEST.set(None)
     TRACE.set(None)
+
+
+def _write(exchange: Exchange, seconds: float) -> None:
+    handler = sole_handler(_logger)
+    if handler is None or type(handler.formatter) is not JsonFormatter or handler.level > logging.INFO:
+        _logger.handle(_record(exchange, seconds))
+    else:
+        handler.write(line.render(exchange, seconds, handler.formatter))
 
 
 def _record(exchange: Exchange, seconds: float) -> logging.LogRecord:
