@@ -71,10 +71,12 @@ class OutputHandler(logging.StreamHandler[TextIO]):
             DROPPED.add()
 
     def _put(self, line: str) -> None:
-        if self._writer is not None:
-            self._writer.put(line.encode("utf-8", "backslashreplace"))
-        elif self._descriptor is not None:
-            _write_all(self._descriptor, line.encode("utf-8", "backslashreplace"))
+        if self._descriptor is not None:
+            block = line.encode("utf-8", "backslashreplace")
+            if self._writer is not None:
+                self._writer.put(block)
+            else:
+                _write_all(self._descriptor, block)
         else:
             self.stream.write(line)
             self.flush()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from operator import itemgetter
 from threading import Lock
 from time import monotonic
 from typing import Any, cast
@@ -31,6 +32,8 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 SEEN = "mainstay.exchange"
 AGENT_LIMIT = 200
+
+_name_of = itemgetter(0)
 
 
 class WsgiEntrance:
@@ -175,9 +178,10 @@ class _Exit:
             late = answers.too_late(exchange.accept)
             self.replacement, status, headers = late.body, late.status_line, late.all_headers
         exchange.status = int(status[:3])
-        dropped = ("x-request-id", "connection") if draining else ("x-request-id",)
-        headers = [pair for pair in headers if pair[0].lower() not in dropped]
-        headers.append(("X-Request-ID", exchange.request_id))
+        if draining or "x-request-id" in "\n".join(map(_name_of, headers)).lower():
+            dropped = ("x-request-id", "connection") if draining else ("x-request-id",)
+            headers = [pair for pair in headers if pair[0].lower() not in dropped]
+        headers = [*headers, ("X-Request-ID", exchange.request_id)]
         if draining:
             headers.append(("Connection", "close"))
         start = self._start_response
