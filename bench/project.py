@@ -67,8 +67,10 @@ def set_up() -> None:
     )
     os.environ.setdefault("MAINSTAY_TRUSTED_PROXIES", PEER)
     django.setup()
-    nowhere = logging.StreamHandler(io.TextIOWrapper(open(os.devnull, "wb")))  # noqa: PTH123, SIM115 - kept open
     from mainstay.observability.formats import JsonFormatter
+    from mainstay.observability.output import OutputHandler
+
+    nowhere = OutputHandler(io.TextIOWrapper(open(os.devnull, "wb")))  # noqa: PTH123, SIM115 - kept open
 
     nowhere.setFormatter(JsonFormatter())
     logger = logging.getLogger("mainstay")

@@ -48,5 +48,7 @@ def user_id() -> str:
     """
     known = getattr(REQUEST.get(), "__dict__", {})
     user = known.get("_cached_user") or known.get("_acached_user")
-    key = getattr(user, "__dict__", {}).get("id") if user is not None else None
+    if user is None:
+        return ""
+    key = getattr(user, "__dict__", {}).get("id")
     return str(key) if isinstance(key, int | str) else str(getattr(user, "pk", None) or "")

@@ -66,6 +66,10 @@ class JsonFormatter(logging.Formatter):
             return ENCODER.encode(self._rescued(record, error))
         return line if len(line) <= LINE_LIMIT else ENCODER.encode(self._cut(record, len(line)))
 
+    def opening(self, level: str, logger: str, event: str) -> str:
+        """The members between ``time`` and ``request_id``, the same on all such lines of this process."""
+        return ENCODER.encode({"level": level, "logger": logger, "event": event, **self._process})[1:-1]
+
     def _line(self, record: logging.LogRecord) -> dict[str, Any]:
         known: dict[str, Any] | None = record.__dict__.get(FIELDS)
         line = self._head(record, message(record) if known is None else record.msg)

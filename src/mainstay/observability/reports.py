@@ -25,6 +25,7 @@ from mainstay.base.context import REQUEST, REQUEST_ID, user_id
 from mainstay.base.tracecontext import TRACE
 from mainstay.observability import scrubbing
 from mainstay.observability.figures import Count, Figure, register
+from mainstay.observability.output import UNWATCHED
 
 LOGROCKET_LIMIT = 500
 """Longest session URL that is believed; the header comes from a browser."""
@@ -187,9 +188,12 @@ def setup(*, per_minute: int = PER_MINUTE, **options: Any) -> bool:
         return False
     REPORTS = Reports(per_minute)
     scrubbing.learn_environment()
+    before = logging.Logger.callHandlers
     sentry_sdk.init(**{**defaults(dsn), **options})
     for name in SILENT_LOGGERS:
         ignore_logger(name)
+    if before in UNWATCHED and not _takes_lines(sentry_sdk.get_client().options):
+        UNWATCHED.append(logging.Logger.callHandlers)  # wrapped, and passing these loggers by
     if sentry_sdk.get_client().get_integration("django") is None:
         _listen_to_django()
     return True
@@ -211,6 +215,11 @@ def defaults(dsn: str) -> dict[str, Any]:
         "before_send": REPORTS.before_send,
         "before_send_transaction": REPORTS.before_send_transaction,
     }
+
+
+def _takes_lines(options: Mapping[str, Any]) -> bool:
+    """Whether sentry-sdk sends log lines as such, those of silent loggers included."""
+    return bool(options.get("enable_logs") or (options.get("_experiments") or {}).get("enable_logs"))
 
 
 def is_active() -> bool:

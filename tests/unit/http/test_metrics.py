@@ -79,7 +79,7 @@ def test_views_statuses_and_methods_without_end_share_one_label() -> None:
     assert OVERFLOW in views
     assert len({dict(labels)["status"] for labels in found}) <= 501
     assert {dict(labels)["method"] for labels in found} == {"GET", "<invalid method>"}
-    assert len(made._children) == 50
+    assert len(made.answers) == 50
     assert sum(found.values()) == 10_000
     assert read(made.registry)["mainstay_metrics_overflowed_total", ()] > 9000
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +14,7 @@ from django.test import RequestFactory
 from sentry_sdk.transport import Transport
 
 from mainstay.base.context import REQUEST, REQUEST_ID
-from mainstay.observability import setup
+from mainstay.observability import output, reports, setup
 from mainstay.observability.reports import attach_request, begin_request, logrocket_session
 
 SESSION = "https://app.logrocket.com/acme/shop/s/5-abc/0"
@@ -136,3 +137,25 @@ def test_a_request_that_cannot_be_described_does_not_become_the_clients_problem(
     except ValueError:
         got_request_exception.send(sender=object, request=object())
     assert sent == []
+
+
+@pytest.mark.parametrize(("options", "unwatched"), [({}, True), ({"enable_logs": True}, False)])
+def test_the_access_line_knows_whether_sentry_looks_at_it(
+    monkeypatch: pytest.MonkeyPatch, options: dict[str, Any], unwatched: bool
+) -> None:
+    """It passes by the access logger, unless it was told to send log lines."""
+    monkeypatch.setenv("SENTRY_DSN", "http://key@127.0.0.1:9/1")
+    monkeypatch.setattr(output, "UNWATCHED", list(output.UNWATCHED))
+    monkeypatch.setattr(reports, "UNWATCHED", output.UNWATCHED)
+    before = logging.Logger.callHandlers
+
+    def wrap(**given: Any) -> None:  # as its integration for logging does
+        monkeypatch.setattr(logging.Logger, "callHandlers", lambda *args: before(*args))
+        init(**given)
+
+    init = sentry_sdk.init
+    monkeypatch.setattr(sentry_sdk, "init", wrap)
+    assert setup(transport=Kept(), default_integrations=False, auto_enabling_integrations=False, **options)
+    assert (logging.Logger.callHandlers in output.UNWATCHED) is unwatched
+    sentry_sdk.get_client().close()
+    sentry_sdk.get_global_scope().set_client(None)

@@ -9,16 +9,14 @@ from typing import Any
 from mainstay.base.context import REQUEST
 from mainstay.base.tracecontext import SAMPLED, TRACE
 from mainstay.http import routes
+from mainstay.http.entrance import line
 from mainstay.http.exchange import CLIENT_LEFT, Exchange
 from mainstay.http.metrics import METRICS
 from mainstay.observability import interop, reports, scrubbing
-from mainstay.observability.formats import FIELDS
-from mainstay.observability.output import DROPPED
+from mainstay.observability.formats import FIELDS, JsonFormatter
+from mainstay.observability.output import DROPPED, sole_handler
 from mainstay.observability.settings import ACCESS_LOGGER
 from mainstay.observability.traces import TRACING
-
-METHOD_LIMIT = 32
-"""Characters of a method that are shown; granian takes any word for one."""
 
 _logger = logging.getLogger(ACCESS_LOGGER)
 _PATTERN = vars(logging.LogRecord(ACCESS_LOGGER, logging.INFO, "", 0, "request", None, None))
@@ -45,12 +43,20 @@ def finish(exchange: Exchange) -> None:
         _record_span(exchange, seconds)
     if _logger.isEnabledFor(logging.INFO):
         try:
-            _logger.handle(_record(exchange, seconds))
+            _write(exchange, seconds)
         except Exception:  # a filter of the project's, say; the line is lost, the answer is not
             DROPPED.add()
     interop.leave()
     REQUEST.set(None)
     TRACE.set(None)
+
+
+def _write(exchange: Exchange, seconds: float) -> None:
+    handler = sole_handler(_logger)
+    if handler is None or type(handler.formatter) is not JsonFormatter or handler.level > logging.INFO:
+        _logger.handle(_record(exchange, seconds))
+    else:
+        handler.write(line.render(exchange, seconds, handler.formatter))
 
 
 def _record(exchange: Exchange, seconds: float) -> logging.LogRecord:
@@ -61,7 +67,7 @@ def _record(exchange: Exchange, seconds: float) -> logging.LogRecord:
     names of thread and process, which the line does not show.
     """
     fields: dict[str, Any] = {
-        "method": scrubbing.scrub_text(exchange.method, METHOD_LIMIT),
+        "method": scrubbing.scrub_text(exchange.method, line.METHOD_LIMIT),
         "path": scrubbing.scrub_path(exchange.path, exchange.route or ""),
         "route": exchange.route,
         "status": exchange.status,
@@ -87,5 +93,5 @@ def _record_span(exchange: Exchange, seconds: float) -> None:
         "http.response.body.size": exchange.sent,
         "mainstay.request_id": exchange.request_id,
     }
-    method, route = scrubbing.scrub_text(exchange.method, METHOD_LIMIT), exchange.route or ""
+    method, route = scrubbing.scrub_text(exchange.method, line.METHOD_LIMIT), exchange.route or ""
     TRACING.request(exchange.trace, method, route, exchange.status, seconds, attributes)

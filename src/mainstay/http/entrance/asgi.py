@@ -35,20 +35,9 @@ REQUESTS_MAX = 128
 AGENT_LIMIT = 200
 
 _FORWARDED = proxies.FORWARDED_PREFIX.encode()
-_READ = {
-    b"host": "host",
-    b"user-agent": "user_agent",
-    b"accept": "accept",
-    b"x-request-id": "request_id",
-    b"mainstay-deadline": "deadline",
-    b"content-length": "content_length",
-    b"transfer-encoding": "transfer_encoding",
-    b"traceparent": "traceparent",
-    b"tracestate": "tracestate",
-    b"x-forwarded-for": "forwarded_for",
-    b"x-forwarded-proto": "forwarded_proto",
-    b"x-forwarded-host": "forwarded_host",
-}
+_FRAMING = (b"host", b"content-length", b"transfer-encoding")
+"""Headers that say where a request ends or whose it is: one that comes twice makes it ambiguous."""
+
 _SECURE = {"http": "https", "ws": "wss"}
 
 
@@ -72,17 +61,9 @@ class AsgiEntrance:
         self._replies = Replies(process, self._admission)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        kind = scope["type"]
-        if kind not in ("http", "websocket") or SEEN in scope:
-            await self._application(scope, receive, send)
-        elif kind == "websocket":
-            await self._converse(scope, receive, send)
-        elif scope["path"] in answers.PATHS:
-            await _send_answer(send, await _internal(scope["path"]))
-        else:
-            await self._exchange(scope, receive, send)
-
-    async def _exchange(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or SEEN in scope or scope["path"] in answers.PATHS:
+            await self._pass(scope, receive, send)
+            return
         scope, exchange, well_formed = self._arrive(scope, scope["method"])
         reply = Reply(self._replies, exchange, receive, send)
         tokens = (
@@ -118,6 +99,16 @@ class AsgiEntrance:
             TALLY.reset(tokens[2])
             EXCHANGE.reset(tokens[1])
             REQUEST_ID.reset(tokens[0])
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What is no request to the application, or one that has been counted in."""
+        kind = scope["type"]
+        if kind not in ("http", "websocket") or SEEN in scope:
+            await self._application(scope, receive, send)
+        elif kind == "websocket":
+            await self._converse(scope, receive, send)
+        else:
+            await _send_answer(send, await _internal(scope["path"]))
 
     def _ask(self, exchange: Exchange) -> bool | Ticket:
         until = exchange.deadline.at if exchange.deadline is not None else NEVER
@@ -164,22 +155,23 @@ class AsgiEntrance:
     def _arrive(self, scope: Scope, method: str) -> tuple[Scope, Exchange, bool]:
         """The scope for the application, the record of the request, and whether its framing is sound."""
         read, repeated = _read(scope["headers"])
-        peer = scope["client"][0] if scope.get("client") else ""
-        believed = self._trusted is not None and self._trusted.trusts(peer)
-        request_id = identity.choose(read.get("request_id", ""), believed)
-        client = peer
+        client = scope["client"][0] if scope.get("client") else ""
+        believed = self._trusted is not None and self._trusted.trusts(client)
         scope = dict(scope)
         if self._trusted is not None:
-            client = self._trusted.client(peer, read.get("forwarded_for", "")) if believed else peer
-            _apply_forwarding(scope, read, client, believed)
-        agent = read.get("user_agent", "")[:AGENT_LIMIT]
-        exchange = Exchange(method, scope["path"], request_id, client, agent)
-        exchange.accept = read.get("accept", "")
-        access.begin(exchange, read.get("traceparent", ""), read.get("tracestate", ""))
+            if believed:
+                client = self._trusted.client(client, _text(read, b"x-forwarded-for"))
+                _apply_forwarding(scope, read, client)
+            else:
+                _remove_forwarding(scope, read)
+        request_id = identity.choose(_text(read, b"x-request-id"), believed)
+        agent = _text(read, b"user-agent")[:AGENT_LIMIT]
+        exchange = scope[SEEN] = Exchange(method, scope["path"], request_id, client, agent)
+        exchange.accept = _text(read, b"accept")
+        access.begin(exchange, _text(read, b"traceparent"), _text(read, b"tracestate"))
         if scope["type"] == "http":
-            exchange.deadline = deadlines.begin(read.get("deadline", ""), believed, self._seconds)
-        scope[SEEN] = exchange
-        return scope, exchange, _is_well_formed(scope, read, repeated)
+            exchange.deadline = deadlines.begin(_text(read, b"mainstay-deadline"), believed, self._seconds)
+        return scope, exchange, not repeated and _is_well_formed(scope, read)
 
     def end_streams(self) -> None:
         """End event streams, which would otherwise hold a draining process until its time is up."""
@@ -199,39 +191,46 @@ class _Wake:
             self.future.set_result(None)
 
 
-def _read(headers: Iterable[tuple[bytes, bytes]]) -> tuple[dict[str, str], bool]:
-    """The headers that matter here, and whether one that frames the request came twice."""
-    read: dict[str, str] = {}
+def _read(headers: Iterable[tuple[bytes, bytes]]) -> tuple[dict[bytes, bytes], bool]:
+    """The headers, those that came several times joined, and whether one that frames the request did."""
+    pairs = [*headers]
+    read = dict(pairs)
+    if len(read) == len(pairs):
+        return read, False
+    read.clear()
     repeated = False
-    for name, value in headers:
-        if key := _READ.get(name):
-            if key in read:
-                repeated = repeated or key in ("host", "content_length", "transfer_encoding")
-                read[key] += "," + value.decode("latin-1")
-            else:
-                read[key] = value.decode("latin-1")
+    for name, value in pairs:
+        if name in read:
+            repeated = repeated or name in _FRAMING
+            value = read[name] + b"," + value
+        read[name] = value
     return read, repeated
 
 
-def _is_well_formed(scope: Scope, read: dict[str, str], repeated: bool) -> bool:
-    if repeated or ("content_length" in read and "transfer_encoding" in read):
+def _text(read: dict[bytes, bytes], name: bytes) -> str:
+    return read[name].decode("latin-1") if name in read else ""
+
+
+def _is_well_formed(scope: Scope, read: dict[bytes, bytes]) -> bool:
+    if b"transfer-encoding" in read and b"content-length" in read:
         return False
     version = scope.get("http_version")
-    return "host" in read if version == "1.1" else version != "1.0" or "transfer_encoding" not in read
+    return b"host" in read if version == "1.1" else version != "1.0" or b"transfer-encoding" not in read
 
 
-def _apply_forwarding(scope: Scope, read: dict[str, str], client: str, believed: bool) -> None:
-    headers = scope["headers"]
-    if not believed:
-        if any(name.startswith(_FORWARDED) or name == b"forwarded" for name, _ in headers):
-            scope["headers"] = [pair for pair in headers if not _is_forwarding(pair[0])]
-        return
+def _apply_forwarding(scope: Scope, read: dict[bytes, bytes], client: str) -> None:
     scope["client"] = (client, 0)
-    if read.get("forwarded_proto") == "https":
+    if read.get(b"x-forwarded-proto") == b"https":
         scope["scheme"] = _SECURE.get(scope["scheme"], scope["scheme"])
-    if host := read.get("forwarded_host"):
-        replaced = [pair for pair in headers if pair[0] != b"host"]
-        scope["headers"] = [(b"host", host.encode("latin-1")), *replaced]
+    host = read.get(b"x-forwarded-host")
+    if host and host != read.get(b"host"):
+        replaced = [pair for pair in scope["headers"] if pair[0] != b"host"]
+        scope["headers"] = [(b"host", host), *replaced]
+
+
+def _remove_forwarding(scope: Scope, read: dict[bytes, bytes]) -> None:
+    if any(map(_is_forwarding, read)):
+        scope["headers"] = [pair for pair in scope["headers"] if not _is_forwarding(pair[0])]
 
 
 def _is_forwarding(name: bytes) -> bool:

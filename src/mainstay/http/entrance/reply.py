@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from itertools import chain
 from time import monotonic
 from typing import Any
 
@@ -86,36 +87,22 @@ class Reply:
     It holds the request's place among those worked on, from `begin` until the answer starts.
     """
 
-    __slots__ = (
-        "_begun",
-        "_cancelled",
-        "_exchange",
-        "_has_body",
-        "_is_cut",
-        "_is_replaced",
-        "_is_stream",
-        "_listener",
-        "_receive",
-        "_replies",
-        "_send",
-        "_task",
-        "_uploading",
-    )
+    # On the class, as most replies leave most of them as they are.
+    _begun: float | None = None
+    _cancelled = False
+    _has_body = False
+    _uploading = 0.0
+    _is_cut = False
+    _is_replaced = False
+    _is_stream = False
+    _listener: asyncio.Task[Any] | None = None
+    _task: asyncio.Task[Any] | None = None
 
     def __init__(self, replies: Replies, exchange: Exchange, receive: Receive, send: Send) -> None:
         self._replies = replies
         self._exchange = exchange
         self._receive = receive
         self._send = send
-        self._begun: float | None = None
-        self._cancelled = False
-        self._has_body = False
-        self._uploading = 0.0
-        self._is_cut = False
-        self._is_replaced = False
-        self._is_stream = False
-        self._listener: asyncio.Task[Any] | None = None
-        self._task: asyncio.Task[Any] | None = None
 
     def begin(self) -> None:
         """Take the place that admission has granted, and watch the deadline."""
@@ -154,20 +141,24 @@ class Reply:
         return message
 
     async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.body":
+        kind = message["type"]
+        if kind == "http.response.body":
             if self._is_replaced:
                 return
             self._exchange.sent += len(message.get("body", b""))
-            if message.get("more_body", False):
+            if message.get("more_body"):
                 self._lift()
-            else:
+            elif self._is_stream:
                 self._is_stream = False
-        elif message["type"] == "http.response.start":
-            if message["status"] == 500 and self.was_stopped():
+        elif kind == "http.response.start":
+            status = message["status"]
+            if status == 500 and self.was_stopped():
                 await self.answer(answers.too_late(self._exchange.accept))
                 self._is_replaced = True
                 return
-            message = self._start(message)
+            self._exchange.status = status
+            self._answered()
+            message = {**message, "headers": self._headers(message.get("headers", ()))}
         await self._send(message)
 
     def cut(self) -> None:
@@ -178,7 +169,9 @@ class Reply:
                 self._listener.cancel()
 
     def leave(self) -> None:
-        self._answered()
+        """Give back what the request still holds."""
+        if self._begun is not None:
+            self._answered()
         self._replies.streams.discard(self)
 
     def expire(self) -> None:
@@ -206,28 +199,34 @@ class Reply:
         if self._exchange.deadline is not None:
             self._exchange.deadline.lift()
 
-    def _start(self, message: Message) -> Message:
-        self._exchange.status = message["status"]
-        self._answered()
-        return {**message, "headers": self._headers(message.get("headers", ()))}
-
     def _answered(self) -> None:
         """Give the place back, once."""
         if self._begun is None:
             return
         exchange, begun, self._begun = self._exchange, self._begun + self._uploading, None
-        self._replies.forget(self)
-        status = exchange.status
-        if status == 504 and exchange.deadline is not None and exchange.deadline.exceeded:
-            self._replies.admission.deadlines_exceeded += 1
+        replies, deadline, status = self._replies, exchange.deadline, exchange.status
+        replies.forget(self)
+        if status == 504 and deadline is not None and deadline.exceeded:
+            replies.admission.deadlines_exceeded += 1
         seconds = monotonic() - begun if 0 < status < 500 or status == 504 else None
-        self._replies.admission.leave(exchange.criticality, seconds, exchange.view)
-        if exchange.deadline is not None and not exchange.deadline.exceeded:
-            exchange.deadline.lift()  # what goes on after the answer, nobody waits for
+        replies.admission.leave(exchange.criticality, seconds, exchange.view)
+        if deadline is not None and not deadline.exceeded:
+            deadline.lift()  # what goes on after the answer, nobody waits for
 
     def _headers(self, given: Iterable[tuple[bytes, bytes]]) -> Headers:
         """The headers of every answer; on the way it is seen whether this one is an event stream."""
         draining = self._replies.process.draining
+        headers = [*given]
+        # One look at all of them: hardly an answer has anything to be found or to be taken out.
+        everything = b"\n".join(chain.from_iterable(headers)).lower()
+        if draining or b"x-request-id" in everything or b"event-stream" in everything:
+            headers = self._sift(headers, draining=draining)
+        headers.append((b"x-request-id", self._exchange.request_id.encode()))
+        if draining:
+            headers.append((b"connection", b"close"))
+        return headers
+
+    def _sift(self, given: Headers, *, draining: bool) -> Headers:
         headers: Headers = []
         for pair in given:
             name = pair[0].lower()
@@ -237,9 +236,6 @@ class Reply:
                 self._is_stream = True
                 self._replies.streams.add(self)
             headers.append(pair)
-        headers.append((b"x-request-id", self._exchange.request_id.encode()))
-        if draining:
-            headers.append((b"connection", b"close"))
         return headers
 
     async def _wait_for_end(self) -> Message:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from operator import itemgetter
 from threading import Lock
 from time import monotonic
 from typing import Any, cast
@@ -36,6 +37,8 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 SEEN = "mainstay.exchange"
 AGENT_LIMIT = 200
+
+_name_of = itemgetter(0)
 
 
 class WsgiEntrance:
@@ -64,38 +67,34 @@ class WsgiEntrance:
         if path in answers.PATHS:
             return _send_answer(start_response, answers.internal(path))
         exchange = self._arrive(environ)
-        exit_ = _Exit(self, exchange)
+        exit_ = _Exit(self._process, exchange, start_response)
         try:
-            return self._work(environ, start_response, exit_)
+            return self._work(environ, exit_)
         except Exception:
             if exchange.status:
                 exit_.leave()
                 raise
             traceback.print_exc()  # not logged: the log may be what is broken
-            start = _starter(start_response, exit_)
-            return exit_.through(_send_answer(start, answers.broken(exchange.accept)))
+            return exit_.through(_send_answer(exit_.start, answers.broken(exchange.accept)))
         except BaseException:
             exchange.status = exchange.status or 500
             exit_.leave()
             raise
 
-    def _work(self, environ: Environ, start_response: StartResponse, exit_: _Exit) -> Iterable[bytes]:
-        start = _starter(start_response, exit_)
+    def _work(self, environ: Environ, exit_: _Exit) -> Iterable[bytes]:
+        """The application's answer, or one of the entrance's own instead."""
+        accept = exit_.exchange.accept
         if not _is_well_formed(environ):
-            return exit_.through(_send_answer(start, answers.malformed(exit_.exchange.accept)))
-        if not exit_.enter():
+            return exit_.through(_send_answer(exit_.start, answers.malformed(accept)))
+        if self.admission is not None and not exit_.enter(self.admission):
             exit_.exchange.route, exit_.exchange.view = "", REFUSED
-            refusal = answers.overloaded(exit_.exchange.accept, exit_.retry_after())
-            return exit_.through(_send_answer(start, refusal))
+            refusal = answers.overloaded(accept, self.admission.retry_after())
+            return exit_.through(_send_answer(exit_.start, refusal))
         if not bodies.settle(environ):
-            return exit_.through(_send_answer(start, answers.malformed(exit_.exchange.accept)))
+            return exit_.through(_send_answer(exit_.start, answers.malformed(accept)))
         exit_.body = environ["wsgi.input"]
-        return self._answer(environ, start, exit_)
-
-    def _answer(self, environ: Environ, start: StartResponse, exit_: _Exit) -> Iterable[bytes]:
-        """The application's answer, or 504 where all it says is that a checkpoint stopped it."""
-        body = self._application(environ, start)
-        if exit_.replacement is not None:
+        body = self._application(environ, exit_.start)
+        if exit_.replacement is not None:  # 504 where all it says is that a checkpoint stopped it
             _close(body)
             return exit_.through([exit_.replacement])
         return exit_.through(body)
@@ -122,10 +121,6 @@ class WsgiEntrance:
         environ[SEEN] = exchange
         return exchange
 
-    @property
-    def process(self) -> Lifecycle:
-        return self._process
-
 
 class _Wake:
     """Ends the wait of a thread."""
@@ -150,6 +145,7 @@ class _Exit:
         "_admission",
         "_begun",
         "_left",
+        "_start_response",
         "body",
         "exchange",
         "headers",
@@ -158,11 +154,12 @@ class _Exit:
         "streams",
     )
 
-    def __init__(self, entrance: WsgiEntrance, exchange: Exchange) -> None:
+    def __init__(self, process: Lifecycle, exchange: Exchange, start_response: StartResponse) -> None:
         self.exchange = exchange
-        self.process = entrance.process
-        self._admission = entrance.admission
-        self._begun: float | None = None
+        self.process = process
+        self._start_response = start_response
+        self._admission: Admission | None = None
+        self._begun = 0.0
         self._left = False
         self.replacement: bytes | None = None
         self.body: Any = None
@@ -175,19 +172,32 @@ class _Exit:
         CRITICALITY.set(Criticality.CRITICAL)
         self.process.enter()
 
-    def enter(self) -> bool:
+    def enter(self, admission: Admission) -> bool:
         """Whether the request may be worked on; waits for its turn within its deadline."""
-        if self._admission is None:
-            return True
         exchange = self.exchange
         until = exchange.deadline.at if exchange.deadline is not None else NEVER
-        verdict = self._admission.enter(exchange.path, criticalities.of_path, until, _Wake)
-        granted = verdict if isinstance(verdict, bool) else _wait(self._admission, verdict)
-        self._begun = monotonic() if granted else None
+        verdict = admission.enter(exchange.path, criticalities.of_path, until, _Wake)
+        granted = verdict if isinstance(verdict, bool) else _wait(admission, verdict)
+        if granted:
+            self._admission, self._begun = admission, monotonic()
         return granted
 
-    def retry_after(self) -> int:
-        return self._admission.retry_after() if self._admission is not None else 1
+    def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        """``start_response`` for the application: the status is noted, and each answer has its request's id."""
+        exchange, draining = self.exchange, self.process.draining
+        if status.startswith("500") and self.was_stopped():
+            late = answers.too_late(exchange.accept)
+            self.replacement, status, headers = late.body, late.status_line, late.all_headers
+        exchange.status = int(status[:3])
+        if draining or "x-request-id" in "\n".join(map(_name_of, headers)).lower():
+            dropped = ("x-request-id", "connection") if draining else ("x-request-id",)
+            headers = [pair for pair in headers if pair[0].lower() not in dropped]
+        headers = [*headers, ("X-Request-ID", exchange.request_id)]
+        if draining:
+            headers.append(("Connection", "close"))
+        self.headers = headers
+        start = self._start_response
+        return start(status, headers, exc_info) if exc_info else start(status, headers)
 
     def was_stopped(self) -> bool:
         """Whether an error 500 only says that a checkpoint stopped the work."""
@@ -231,16 +241,16 @@ class _Exit:
                 REQUEST_ID.set("")
 
     def _give_back(self) -> None:
-        if self._admission is None or self._begun is None:
+        if (admission := self._admission) is None:
             return
-        exchange, begun, self._begun = self.exchange, self._begun, None
+        exchange, self._admission = self.exchange, None
         if exchange.status == 504 and self.was_stopped():
-            self._admission.deadlines_exceeded += 1
+            admission.deadlines_exceeded += 1
         # A stream ends when its reader has it all, which says nothing about this process.
         is_proper = 0 < exchange.status < 500 or exchange.status == 504
         uploading = getattr(self.body, "waited", 0.0)  # the client's time, not this process's
-        seconds = monotonic() - begun - uploading if is_proper and not self.streams else None
-        self._admission.leave(exchange.criticality, seconds, exchange.view)
+        seconds = monotonic() - self._begun - uploading if is_proper and not self.streams else None
+        admission.leave(exchange.criticality, seconds, exchange.view)
 
     def _whole(self, body: Iterable[bytes]) -> list[bytes]:
         try:
@@ -299,25 +309,6 @@ def _wait(admission: Admission, ticket: Ticket) -> bool:
         admission.abandon(ticket)
         raise
     return admission.settle(ticket)
-
-
-def _starter(start_response: StartResponse, exit_: _Exit) -> StartResponse:
-    exchange, process = exit_.exchange, exit_.process
-
-    def start(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
-        if status.startswith("500") and exit_.was_stopped():
-            late = answers.too_late(exchange.accept)
-            exit_.replacement, status, headers = late.body, late.status_line, late.all_headers
-        exchange.status = int(status[:3])
-        dropped = ("x-request-id", "connection") if process.draining else ("x-request-id",)
-        headers = [pair for pair in headers if pair[0].lower() not in dropped]
-        headers.append(("X-Request-ID", exchange.request_id))
-        if process.draining:
-            headers.append(("Connection", "close"))
-        exit_.headers = headers
-        return start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
-
-    return start
 
 
 def _is_well_formed(environ: Environ) -> bool:
