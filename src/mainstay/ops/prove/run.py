@@ -15,13 +15,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from mainstay.base.errors import MainstayError, OperationFailed
+from mainstay.base.errors import InvalidInput, MainstayError, OperationFailed
 from mainstay.ops.prove import apart, calibration, plan, replay, schedule, system
 from mainstay.ops.prove.claim import Claim, Result
 from mainstay.ops.prove.evidence.folder import Folder
@@ -59,8 +60,13 @@ async def prove(
         OperationFailed: There is no place for evidence, the address is refused, or the system did not come up.
     """
     printed = Printed()
-    with printed.instead_of_output():
-        understood = understand(topology, options)
+    try:
+        with printed.instead_of_output():
+            understood = understand(topology, options)
+    except InvalidInput:
+        # There will be no folder for it, and it may say what is wrong.
+        sys.stderr.write(printed.early)
+        raise
     claims = understood.claims
     if options.against:
         system.check_address(options.against, allowed=options.allow_remote)
@@ -83,9 +89,9 @@ async def prove(
     )
     # The progress is made first: it keeps the output that journeys are about to lose.
     shown = progress(folder)
-    printed.into(folder.path / PRINTED)
     run = _Run(topology, options, shown, folder, proof, understood.journeys, printed)
     with printed.instead_of_output():
+        printed.into(folder.path / PRINTED)
         await run.all(claims)
     return proof, folder
 

@@ -154,6 +154,15 @@ async def test_what_journeys_print_is_in_the_evidence_and_not_before_who_watches
     assert json.loads((folder.path / "proof.json").read_text())["printed"] == proof.printed > 0
 
 
+async def test_what_a_file_prints_that_is_refused_is_not_lost(
+    topology: Topology, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (topology.folder / "proof.py").write_text("print('about to')\nraise KeyError('id')\n")
+    with pytest.raises(InvalidInput):
+        await proof_of(topology)
+    assert capsys.readouterr() == ("", "about to\n")
+
+
 async def test_one_claim_that_fails_does_not_keep_the_others_from_being_tried(
     topology: Topology, proved: FakeSystem, claimed: Callable[..., None]
 ) -> None:
