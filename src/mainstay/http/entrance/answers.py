@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 
 from mainstay.base import problempage as page
@@ -15,6 +16,8 @@ from mainstay.health import readiness
 from mainstay.http import metrics
 from mainstay.http.problems import Problem
 from mainstay.http.problems.accept import wants_page
+from mainstay.http.problems.forms import Form
+from mainstay.http.problems.problem import base
 
 JSON = "application/json"
 PROBLEM = MEDIA_TYPE
@@ -96,9 +99,15 @@ def problem(
     status: int, slug: str = "", detail: str = "", *headers: tuple[str, str], accept: str = ""
 ) -> Answer:
     """An RFC 9457 problem, or a page for a browser that asks for one."""
-    found = Problem(status, slug, detail)
     headers = (("vary", "Accept"), *headers)
     if not wants_page(accept):
-        return Answer(status, PROBLEM, found.body(), headers)
+        return Answer(status, PROBLEM, _form(status, slug, detail, base()).body(), headers)
+    found = Problem(status, slug, detail)
     shown = page.render(found.title, found.detail, request_id())
     return Answer(status, page.CONTENT_TYPE, shown, (("content-security-policy", page.POLICY), *headers))
+
+
+@lru_cache(maxsize=64)
+def _form(status: int, slug: str, detail: str, base: str) -> Form:
+    """``base`` is the one that the problem's type stands on now: another one is another form."""
+    return Form(Problem(status, slug, detail))

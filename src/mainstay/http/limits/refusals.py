@@ -9,7 +9,6 @@ with the same wait differ in the request's id and in the fields alone; what is c
 from __future__ import annotations
 
 from dataclasses import dataclass
-from json.encoder import encode_basestring_ascii
 from typing import Any, Final
 
 from django.core.signals import setting_changed
@@ -17,10 +16,10 @@ from django.http import HttpRequest, HttpResponse
 from django.http.cookie import SimpleCookie
 from django.http.response import ResponseHeaders
 
-from mainstay.base.context import REQUEST_ID, request_id
 from mainstay.http.limits import fields
 from mainstay.http.limits.engine import UNKNOWN, Decision
 from mainstay.http.problems import Problem
+from mainstay.http.problems.forms import Form
 from mainstay.http.problems.responses import prefers_page, respond
 
 EXCEEDED = "violated-policies"
@@ -29,7 +28,6 @@ EXCEEDED = "violated-policies"
 FORMS_MAX: Final = 1024
 """Forms that are kept; waits are whole seconds, so a view with one limit by the minute has sixty."""
 
-_STAND_IN: Final = "00000000-0000-0000-0000-000000000000"
 _OWN: Final = ("headers", "cookies", "_resource_closers", "_container")
 """What each response must have for itself; the rest of its state is plain values, or there is no form."""
 
@@ -46,22 +44,19 @@ def refusal(request: Any, decision: Decision, violated: str, policies: str, stat
         response = respond(request, _problem(status, wait, violated))
         fields.write(response, policies, states)
         return response
-    identity = request_id()
-    kind = (status, wait, violated, bool(identity))
-    form = _forms.get(kind) or _make(request, kind)
-    return form.fill(identity, policies, states)
+    form = _forms.get((status, wait, violated)) or _make(request, status, wait, violated)
+    return form.fill(policies, states)
 
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """What refusals have in common; ``before`` and ``after`` are the body around the request's id."""
+    """What refusals have in common."""
 
     state: dict[str, Any]
     headers: dict[str, tuple[str, str]]
-    before: bytes
-    after: bytes
+    problem: Form
 
-    def fill(self, identity: str, policies: str, states: str) -> HttpResponse:
+    def fill(self, policies: str, states: str) -> HttpResponse:
         """A response that shares nothing with another that could change."""
         response: Any = HttpResponse.__new__(HttpResponse)
         headers = ResponseHeaders({})
@@ -73,31 +68,23 @@ class _Form:
         response.headers = headers
         response.cookies = SimpleCookie()
         response._resource_closers = []
-        name = encode_basestring_ascii(identity).encode() if identity else b""
-        response._container = [self.before + name + self.after]
+        response._container = [self.problem.body()]
         return response  # type: ignore[no-any-return]
 
 
 _POLICY: Final = fields.POLICY.lower()
 _STATE: Final = fields.STATE.lower()
-_Kind = tuple[int, int, str, bool]
-"""The status, the wait, the limit, and whether the request has an id."""
-_forms: dict[_Kind, _Form] = {}
+_forms: dict[tuple[int, int, str], _Form] = {}
 
 
-def _make(request: HttpRequest, kind: _Kind) -> _Form:
+def _make(request: HttpRequest, status: int, wait: int, violated: str) -> _Form:
     """The form of a refusal, read off one that is made as any problem is."""
-    status, wait, violated, has_id = kind
-    token = REQUEST_ID.set(_STAND_IN if has_id else "")
-    try:
-        made: Any = respond(request, _problem(status, wait, violated))
-    finally:
-        REQUEST_ID.reset(token)
-    before, _, after = made.content.partition(f'"{_STAND_IN}"'.encode())
+    problem = _problem(status, wait, violated)
+    made: Any = respond(request, problem)
     state = {name: value for name, value in vars(made).items() if name not in _OWN}
     if len(_forms) >= FORMS_MAX:
         _forms.clear()
-    form = _forms[kind] = _Form(state, made.headers._store, before, after)
+    form = _forms[status, wait, violated] = _Form(state, made.headers._store, Form(problem))
     return form
 
 
