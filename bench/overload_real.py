@@ -5,7 +5,9 @@ A Django project with sync views under ASGI, as ``mainstay up`` would start it: 
 and waits for 20 ms. Its peak is found with eight patient clients; then the open-loop generator
 of ``mainstay prove`` offers 3, 5 and 10 times as much, with 80 % in between. The generator and
 the replica share the machine, so a figure is worth what the machine was: the peak is found anew before and
-after each overload, and latency is counted from when a request was due and from when it was sent.
+after each overload, and latency is counted from when a request was due and from when it was sent. Beside
+them stands what a busy machine cannot change: how much of its own processor time the replica used for each
+good answer, with all that it refused meanwhile. Divided into the same at 80 % it is the goodput of a core.
 """
 
 from __future__ import annotations
@@ -66,6 +68,7 @@ urlpatterns = [path("page/", page), path("pay/", pay), path("suggest/", suggest)
 ASGI = "from site1 import settings\nfrom django.core.handlers.asgi import ASGIHandler\napplication = ASGIHandler()\n"
 LIMIT = 5.0
 CALM = 0.8
+LIMIT_LINE = "mainstay_admission_limit "
 
 
 class Page(Journey):
@@ -106,6 +109,43 @@ def start(folder: Path, mode: str) -> Replica:
     return replica
 
 
+def spent(replica: Replica) -> tuple[float, float]:
+    """Seconds of processor time that the replica has used, and that the machine's cores had nothing to do."""
+    own = Path(f"/proc/{replica.process.pid}/stat").read_text().rpartition(")")[2].split()
+    idle = Path("/proc/stat").read_text().split()[4]
+    tick = os.sysconf("SC_CLK_TCK")
+    return (int(own[11]) + int(own[12])) / tick, int(idle) / tick
+
+
+class Watch:
+    """What a busy machine does not change: the replica's own processor time, and where its limit stood."""
+
+    def __init__(self, replica: Replica) -> None:
+        self._replica = replica
+        self._begun = time.monotonic()
+        self._before = spent(replica)
+        self.limits: list[float] = []
+        self._task = asyncio.create_task(self._look())
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            figures = await asyncio.to_thread(self._replica.get, "/metrics", None, 30.0)
+            lines = figures.body.decode().splitlines()
+            self.limits += [float(line.split()[1]) for line in lines if line.startswith(LIMIT_LINE)]
+
+    def told(self, good: int) -> str:
+        """For each good answer, with all that was refused meanwhile. Where cores were idle, the limit was too low."""
+        self._task.cancel()
+        used, idle = (now - before for now, before in zip(spent(self._replica), self._before, strict=True))
+        cores = idle / (time.monotonic() - self._begun)
+        low, high = min(self.limits, default=0), max(self.limits, default=0)
+        each = used / max(good, 1) * 1000
+        return (
+            f"{each:.1f} ms of processor time for each, {cores:.2f} cores idle, limit {low:.0f} to {high:.0f}"
+        )
+
+
 async def offer(base: str, rate: float, seconds: float) -> list[Operation]:
     """This many requests a second, whatever becomes of them; what became of them."""
     history = History()
@@ -142,12 +182,12 @@ async def find_peak(base: str, seconds: float) -> float:
 def told(operations: list[Operation], seconds: float, begun: float) -> tuple[float, float, dict[str, float]]:
     """Answers a second, p99 from sending on, and the success of each journey, without the first second."""
     settled = [each for each in operations if each.due >= begun + 1]
-    good = sorted(each.ended - each.began for each in settled if each.status == 200)
+    took = sorted(each.ended - each.began for each in settled if each.status == 200)
     names = sorted({each.journey for each in settled})
     success = {
         name: _share([each.status == 200 for each in settled if each.journey == name]) for name in names
     }
-    return len(good) / (seconds - 1), percentile(good, 0.99), success
+    return len(took) / (seconds - 1), percentile(took, 0.99), success
 
 
 def back_to_normal(operations: list[Operation], begun: float, usual: float) -> float:
@@ -155,8 +195,8 @@ def back_to_normal(operations: list[Operation], begun: float, usual: float) -> f
     last = 0.0
     for number in range(int((max(each.due for each in operations) - begun) / 0.5)):
         span = [each for each in operations if 0.5 * number <= each.due - begun < 0.5 * (number + 1)]
-        good = sorted(each.latency for each in span)
-        if any(each.status != 200 for each in span) or percentile(good, 0.99) > 2 * usual:
+        took = sorted(each.latency for each in span)
+        if any(each.status != 200 for each in span) or percentile(took, 0.99) > 2 * usual:
             last = 0.5 * (number + 1)
     return last
 
@@ -165,21 +205,28 @@ def _share(values: list[bool]) -> float:
     return sum(values) / len(values) if values else 1.0
 
 
+def good(operations: list[Operation]) -> int:
+    return sum(each.status == 200 for each in operations)
+
+
 def p99_due(operations: list[Operation]) -> float:
     return percentile(sorted(each.latency for each in operations if each.status == 200), 0.99)
 
 
-async def run(base: str, factors: list[float], seconds: float) -> None:
+async def run(replica: Replica, factors: list[float], seconds: float) -> None:
+    base = f"http://127.0.0.1:{replica.port}"
     peak = await find_peak(base, 5.0)
     for factor in factors:
-        begun = time.monotonic()
+        begun, watch = time.monotonic(), Watch(replica)
         calm = await offer(base, CALM * peak, 8.0)
         rate, usual, _ = told(calm, 8.0, begun)
         print(
-            f"peak {peak:.1f}/s; at 80 %: {rate:.1f}/s, p99 {usual * 1000:.0f} ms, due {p99_due(calm) * 1000:.0f} ms"
+            f"peak {peak:.1f}/s; at 80 %: {rate:.1f}/s, p99 {usual * 1000:.0f} ms, due {p99_due(calm) * 1000:.0f} ms,"
+            f" {watch.told(good(calm))}"
         )
-        begun = time.monotonic()
+        begun, watch = time.monotonic(), Watch(replica)
         operations = await offer(base, factor * peak, seconds)
+        cost = watch.told(good(operations))
         rate, p99, success = told(operations, seconds, begun)
         refused = sorted(each.ended - each.began for each in operations if each.status == 503)
         begun = time.monotonic()
@@ -191,6 +238,7 @@ async def run(base: str, factors: list[float], seconds: float) -> None:
             f"{factor:4.0f}x  goodput {rate:.1f}/s, {rate / mean:.1%} of the mean of both peaks"
             f"  p99 {p99 * 1000:.0f} ms = {p99 / usual:.2f}x, due {p99_due(operations) * 1000:.0f} ms"
             f"  success: {words}  refusal p50 {percentile(refused, 0.5) * 1000:.0f} ms  normal after {settled:.1f} s"
+            f"  {cost}"
         )
     print(f"peak {peak:.1f}/s")
 
@@ -205,7 +253,7 @@ def main() -> int:
         replica = start(Path(folder), arguments.mode)
         try:
             print(f"admission {arguments.mode}, load of the machine before: {os.getloadavg()[0]:.1f}")
-            asyncio.run(run(f"http://127.0.0.1:{replica.port}", arguments.factors, arguments.seconds))
+            asyncio.run(run(replica, arguments.factors, arguments.seconds))
             figures = replica.get("/metrics").body.decode().splitlines()
             print("\n".join(line for line in figures if line.startswith("mainstay_admission")))
         except BaseException:

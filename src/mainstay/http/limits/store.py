@@ -8,11 +8,11 @@ what the answers are for. redis-py is needed from the first question on, not bef
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol
 
 from mainstay.http.limits import script
-from mainstay.http.limits.lines import Lines
+from mainstay.http.limits.lines import Lines, LoopLine
 from mainstay.http.limits.patience import is_done_within
 from mainstay.http.limits.script import Lease, Order
 
@@ -54,12 +54,11 @@ class Valkey:
         closed = (redis.exceptions.ConnectionError,)
         pool = redis.ConnectionPool.from_url(url, **waits, retry=Retry(NoBackoff(), 1, closed))
         self._threads = Lines(pool)
-        retry: Any = AsyncRetry
-        connect: Any = redis.asyncio.Redis.from_url
         # Reading has no limit of redis-py's: `patience` has a fairer one.
         waits = {**waits, "socket_timeout": None}
-        self._open: Callable[[], Any] = lambda: connect(url, **waits, retry=retry(NoBackoff(), 1, closed))
-        self._loops: dict[asyncio.AbstractEventLoop, Any] = {}
+        kinds: Any = redis.asyncio.ConnectionPool
+        self._loop_pool = kinds.from_url(url, **waits, retry=AsyncRetry(NoBackoff(), 1, closed))
+        self._loops: dict[asyncio.AbstractEventLoop, LoopLine] = {}
 
     def lease(self, order: Order) -> Lease:
         """
@@ -81,31 +80,29 @@ class Valkey:
         return [Lease(*answer) for answer in answers]
 
     async def _ask(self, orders: Sequence[Order]) -> list[Any]:
-        client = self._client()
-        pipeline = client.pipeline(transaction=False)
-        for order in orders:
-            pipeline.evalsha(script.SHA, 1, *order.arguments)
-        answers: list[Any] = await pipeline.execute(raise_on_error=False)
+        line = self._line()
+        answers = await line.ask([("EVALSHA", script.SHA, 1, *order.arguments) for order in orders])
         for place, answer in enumerate(answers):
             if isinstance(answer, self._missing):
-                answers[place] = await client.eval(script.SOURCE, 1, *orders[place].arguments)
-            elif isinstance(answer, Exception):
+                (answer,) = await line.ask([("EVAL", script.SOURCE, 1, *orders[place].arguments)])
+                answers[place] = answer
+            if isinstance(answer, Exception):
                 raise answer
         return answers
 
-    def _client(self) -> Any:
+    def _line(self) -> LoopLine:
         loop = asyncio.get_running_loop()
-        client = self._loops.get(loop)
-        if client is None:
+        line = self._loops.get(loop)
+        if line is None:
             # A connection holds its loop, so a weak mapping would never let go of either.
             self._loops = {each: kept for each, kept in self._loops.items() if not each.is_closed()}
-            client = self._loops[loop] = self._open()
-        return client
+            line = self._loops[loop] = LoopLine(self._loop_pool)
+        return line
 
     async def close(self) -> None:
         self._threads.close()
-        if (client := self._loops.pop(asyncio.get_running_loop(), None)) is not None:
-            await client.aclose()
+        if (line := self._loops.pop(asyncio.get_running_loop(), None)) is not None:
+            await line.close()
 
 
 async def _within(seconds: float, work: Coroutine[Any, Any, list[Any]]) -> list[Any]:
