@@ -3,7 +3,8 @@ What a request costs on the fast handler, with everything on, beside Django's ow
 
 The project is as ``startproject`` makes it, with its seven middleware; the request carries a
 session cookie, and its view answers at once without a database. Ours adds the outermost layer
-and its middleware, with access lines that are written to nowhere. ``handler alone`` leaves those out.
+and its middleware as a replica serves them, with admission and access lines that are written to
+nowhere. ``handler alone`` leaves those out.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 from bench.frame import Comparison
 from bench.project import DEFAULT_MIDDLEWARE, asgi_work, set_up, with_middleware, wsgi_work
 
+THREADS = 16
 COMPLETE = ["mainstay.http.middleware.EntranceMiddleware", *DEFAULT_MIDDLEWARE]
 
 
@@ -21,8 +23,15 @@ def comparisons() -> list[Comparison]:
     from django.core.asgi import get_asgi_application as django_asgi
     from django.core.wsgi import get_wsgi_application as django_wsgi
 
-    from mainstay import asgi, wsgi
+    from mainstay import asgi
+    from mainstay.http.admission import Admission, Aimd
+    from mainstay.http.entrance.proxies import if_configured
+    from mainstay.http.entrance.wsgi import WsgiEntrance
     from mainstay.http.handler import FastASGIHandler, FastWSGIHandler
+
+    def served_wsgi() -> WsgiEntrance:
+        admission = Admission(Aimd(THREADS), THREADS, THREADS)
+        return WsgiEntrance(FastWSGIHandler(), if_configured(), admission)
 
     django = {
         "wsgi": wsgi_work(with_middleware(DEFAULT_MIDDLEWARE, django_wsgi)),
@@ -35,7 +44,7 @@ def comparisons() -> list[Comparison]:
         "asgi, sync view": asgi_work(with_middleware(DEFAULT_MIDDLEWARE, FastASGIHandler), "/"),
     }
     complete = {
-        "wsgi": wsgi_work(with_middleware(COMPLETE, wsgi.get_wsgi_application)),
+        "wsgi": wsgi_work(with_middleware(COMPLETE, served_wsgi)),
         "asgi": asgi_work(with_middleware(COMPLETE, asgi.get_asgi_application)),
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -106,6 +107,36 @@ def test_django_prometheus_dashboards_find_their_sums() -> None:
     assert found[f"{name}_bucket", (("le", "0.025"),)] == 3
     assert found[f"{name}_bucket", (("le", "+Inf"),)] == 3
     assert found[f"{name}_sum", ()] == pytest.approx(0.06)
+
+
+def test_a_latency_on_a_bound_is_below_it_as_prometheus_counts() -> None:
+    made = Metrics(figures=Registry())
+    for seconds in (0.025, 0.0250001, 1000.0):
+        made.observe(answered(), seconds)
+    name, labels = (
+        "django_http_requests_latency_seconds_by_view_method",
+        (("method", "GET"), ("view", "home")),
+    )
+    found = read(made.compatible)
+    assert found[f"{name}_bucket", (("le", "0.025"), *labels)] == 1
+    assert found[f"{name}_bucket", (("le", "0.05"), *labels)] == 2
+    assert found[f"{name}_bucket", (("le", "75.0"), *labels)] == 2
+    assert found[f"{name}_count", labels] == found[f"{name}_bucket", (("le", "+Inf"), *labels)] == 3
+
+
+def test_answers_of_many_threads_are_all_counted() -> None:
+    made = Metrics(figures=Registry())
+
+    def work() -> None:
+        for number in range(2000):
+            made.observe(answered(200, f"view-{number % 7}"), 0.01)
+
+    threads = [Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert read(made.compatible)["django_http_requests_before_middlewares_total", ()] == 8000
 
 
 def test_nothing_observed_is_still_a_valid_page() -> None:

@@ -86,12 +86,12 @@ class _Learned(ABC):
         self._seconds.append(seconds)
         if in_flight > self._used:
             self._used = in_flight
-        if len(self._ratios) == 1:
-            self._opened = self._opened or now
-        open_for = now - self._opened
-        enough = WINDOW_SAMPLES if open_for < WINDOW_LONGEST else 2
-        if open_for >= WINDOW_SECONDS and len(self._ratios) >= enough:
-            self._close(now)
+        if not self._opened:
+            self._opened = now
+        if (open_for := now - self._opened) >= WINDOW_SECONDS:
+            enough = WINDOW_SAMPLES if open_for < WINDOW_LONGEST else 2
+            if len(self._ratios) >= enough:
+                self._close(now)
 
     def _learn(self, route: str, seconds: float, in_flight: int) -> float:
         """
@@ -107,7 +107,8 @@ class _Learned(ABC):
             return seconds
         is_quiet = in_flight * 2 <= self.value or self._floored >= FLOOR_WINDOWS
         if is_quiet or seconds < known:
-            known += (min(seconds, 2 * known + SLACK) - known) * LEARNING
+            most = 2 * known + SLACK
+            known += ((seconds if seconds < most else most) - known) * LEARNING
             self._usual[route] = known
         return known
 

@@ -130,10 +130,8 @@ class AsgiEntrance:
 
     async def _converse(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope, exchange, _ = self._arrive(scope, "WEBSOCKET")
-        if self._process.draining:
-            await _refuse_socket(scope, send)
-            return
         id_token = REQUEST_ID.set(exchange.request_id)
+        exchange.route, exchange.view = "", "<websocket>"
 
         async def note(message: Any) -> None:
             if message["type"] == "websocket.accept":
@@ -143,12 +141,14 @@ class AsgiEntrance:
             await send(message)
 
         try:
-            await self._application(scope, receive, note)
+            if self._process.draining:
+                exchange.view, exchange.status = REFUSED, await _refuse_socket(scope, send)
+            else:
+                await self._application(scope, receive, note)
         except Exception:
             exchange.status = 500
             raise
         finally:
-            exchange.route, exchange.view = "", "<websocket>"
             access.finish(exchange)
             REQUEST_ID.reset(id_token)
 
@@ -250,11 +250,12 @@ async def _send_answer(send: Send, answer: answers.Answer) -> None:
     await send({"type": "http.response.body", "body": answer.body})
 
 
-async def _refuse_socket(scope: Scope, send: Send) -> None:
-    """503 where the server can say so; plain ASGI only knows a close, which becomes a 403."""
+async def _refuse_socket(scope: Scope, send: Send) -> int:
+    """503 where the server can say so; plain ASGI only knows a close, which becomes a 403. The status of it."""
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": 1012})
-        return
+        return 403
     headers = [(b"retry-after", answers.RETRY_AFTER.encode()), (b"connection", b"close")]
     await send({"type": "websocket.http.response.start", "status": 503, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": b""})
+    return 503

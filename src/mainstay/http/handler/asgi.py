@@ -8,7 +8,7 @@ and closers that it does not know; for nothing else.
 
 from __future__ import annotations
 
-from contextlib import closing, suppress
+from contextlib import closing
 from io import BytesIO
 from typing import Any
 
@@ -22,6 +22,7 @@ from mainstay.http.handler.asking import make_request
 from mainstay.http.handler.chain import FastHandler
 from mainstay.http.handler.receiving import FINISHED, STARTED, tidy_after
 from mainstay.http.handler.watching import until_gone
+from mainstay.http.handler.wsgi import quietly
 
 _read_in_django = ASGIHandler.read_body
 _create_in_django = ASGIHandler.create_request
@@ -106,7 +107,7 @@ class FastASGIHandler(FastHandler, ASGIHandler):
             await sync_to_async(response.close, thread_sensitive=True)()
             return
         for closer in response._resource_closers:
-            with suppress(Exception):  # as Django: what cannot be closed stops nobody
+            with quietly:
                 closer()
         response._resource_closers.clear()
         response.closed = True

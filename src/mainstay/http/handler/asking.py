@@ -1,16 +1,18 @@
-"""Django's request object from an ASGI scope, by the shortest way to the same object."""
+"""Django's request objects from a scope or an environment, by the shortest way to the same object."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.core.handlers.asgi import ASGIRequest
+from django.core.handlers.wsgi import LimitedStream, WSGIRequest, get_script_name
+
+from mainstay.http.handler.reading import setting
 
 NAMES_MAX = 256
 """Header names whose form in ``META`` is remembered; clients may send any, so there is an end to it."""
 
-_NAMES: dict[bytes, str] = {}
+_init_in_django = WSGIRequest.__init__
 
 
 def make_request(scope: Any, body: Any) -> ASGIRequest | None:
@@ -20,7 +22,7 @@ def make_request(scope: Any, body: Any) -> ASGIRequest | None:
     That is so for repeated headers and script prefixes, which Django's versions treat in
     different ways, and for what is not as ASGI describes it.
     """
-    if scope.get("root_path") or settings.FORCE_SCRIPT_NAME:
+    if scope.get("root_path") or setting("FORCE_SCRIPT_NAME"):
         return None
     query, client, server = scope.get("query_string"), scope.get("client"), scope.get("server")
     if type(query) is not bytes or not client or not server:
@@ -61,29 +63,72 @@ def make_request(scope: Any, body: Any) -> ASGIRequest | None:
 
 def _add_headers(meta: dict[str, Any], headers: Any) -> bool:
     """Put the headers into ``META``; False when one comes twice or needs more than a copy."""
-    for name, raw in headers:
-        key = _NAMES.get(name)
-        if key is None:
-            key = _name(name)
-        if not key:  # Django drops names with an underscore, which could pass for another header
-            continue
-        if key in meta:
-            return False
-        value = raw.decode("latin1")
-        if key == "HTTP_COOKIE" and value.endswith((";", " ")):
-            return False
-        meta[key] = value
+    pairs = [*headers]
+    found = {_NAMES[name]: raw.decode("latin1") for name, raw in pairs}
+    if len(found) != len(pairs) or not found.keys().isdisjoint(meta):
+        return False
+    if found.get("HTTP_COOKIE", "").endswith((";", " ")):
+        return False
+    found.pop("", None)  # Django drops names with an underscore, which could pass for another header
+    meta.update(found)
     return True
 
 
-def _name(name: bytes) -> str:
-    text = name.decode("latin1")
-    if "_" in text:
-        key = ""
-    elif text in ("content-length", "content-type"):
-        key = text.upper().replace("-", "_")
-    else:
-        key = f"HTTP_{text.upper().replace('-', '_')}"
-    if len(_NAMES) < NAMES_MAX:
-        _NAMES[bytes(name)] = key
-    return key
+class _Names(dict[bytes, str]):
+    """The form that header names have in ``META``; empty for one that Django drops."""
+
+    def __missing__(self, name: bytes) -> str:
+        text = name.decode("latin1")
+        if "_" in text:
+            key = ""
+        elif text in ("content-length", "content-type"):
+            key = text.upper().replace("-", "_")
+        else:
+            key = f"HTTP_{text.upper().replace('-', '_')}"
+        if len(self) < NAMES_MAX:
+            self[bytes(name)] = key
+        return key
+
+
+_NAMES = _Names()
+
+
+def make_wsgi_request(environ: Any) -> WSGIRequest:
+    """
+    The request that ``WSGIRequest(environ)`` makes.
+
+    Django goes from text to bytes and back for a path, which changes nothing in ASCII.
+    """
+    path = environ.get("PATH_INFO") or "/"
+    if script_name(environ) or not path.isascii() or WSGIRequest.__init__ is not _init_in_django:
+        return WSGIRequest(environ)
+    environ["PATH_INFO"], environ["SCRIPT_NAME"] = path, ""
+    try:
+        length = int(environ.get("CONTENT_LENGTH"))
+    except (ValueError, TypeError):
+        length = 0
+    request: Any = WSGIRequest.__new__(WSGIRequest)
+    request.__dict__.update(
+        environ=environ,
+        path_info=path,
+        path=f"/{path.replace('/', '', 1)}",
+        META=environ,
+        method=environ["REQUEST_METHOD"].upper(),
+        _stream=LimitedStream(environ["wsgi.input"], length),
+        _read_started=False,
+        resolver_match=None,
+    )
+    request._set_content_type_params(environ)
+    return request  # type: ignore[no-any-return]
+
+
+def script_name(environ: Any) -> str:
+    """``get_script_name(environ)``, at once where neither server nor settings have one."""
+    if (
+        environ.get("SCRIPT_NAME")
+        or "SCRIPT_URL" in environ
+        or "REDIRECT_URL" in environ
+        or setting("FORCE_SCRIPT_NAME") is not None
+    ):
+        return get_script_name(environ)
+    return ""

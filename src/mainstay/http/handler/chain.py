@@ -6,9 +6,10 @@ import asyncio
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from inspect import CO_COROUTINE
+from types import FunctionType
 from typing import Any
 
-from asgiref.sync import sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, MiddlewareNotUsed
 from django.core.handlers.base import BaseHandler, logger
@@ -23,7 +24,11 @@ from mainstay.http import options
 from mainstay.http.handler import native
 from mainstay.http.handler.fusing import fuse
 from mainstay.http.handler.native import Handling
+from mainstay.http.handler.reading import setting
 from mainstay.http.handler.steps import BLOCKS, Step
+
+MARKS = frozenset(("_is_coroutine", "_is_coroutine_mark"))
+"""Attributes by which asyncio, up to Python 3.11, and inspect, since 3.12, know a function to be async."""
 
 _log_elsewhere = sync_to_async(log_response, thread_sensitive=False)
 
@@ -35,7 +40,7 @@ class FastHandler(BaseHandler):
     No method calls ``super()``: `install` puts them into Django's own class.
     """
 
-    _get_response: Any
+    _view_middleware: Any
     _middleware_chain: Any
     _template_response_middleware: Any
     _mainstay_view_steps: Any
@@ -63,7 +68,7 @@ class FastHandler(BaseHandler):
         """The response, logged when it is an error; only errors that may be mailed leave the loop."""
         if "get_response_async" in self._mainstay_wrapped:
             return await BaseHandler.get_response_async(self, request)
-        set_urlconf(settings.ROOT_URLCONF)
+        set_urlconf(setting("ROOT_URLCONF"))
         response = await self._middleware_chain(request)
         response._resource_closers.append(request.close)
         if response.status_code >= 400 and not getattr(response, "_has_been_logged", False):
@@ -72,6 +77,39 @@ class FastHandler(BaseHandler):
                 log_response(*arguments, response=response, request=request)
             else:
                 await _log_elsewhere(*arguments, response=response, request=request)
+        return response
+
+    def _get_response(self, request: Any) -> Any:
+        """Resolve and call the view, as Django does."""
+        callback, args, kwargs = self.resolve_request(request)
+        response = None
+        for process_view in self._view_middleware:
+            response = process_view(request, callback, args, kwargs)
+            if response:
+                break
+        if response is None:
+            view: Any = self.make_view_atomic(callback)
+            if _is_async_view(view):
+                view = async_to_sync(view)
+            try:
+                response = view(request, *args, **kwargs)
+            except Exception as error:
+                response = self.process_exception_by_middleware(error, request)
+                if response is None:
+                    raise
+        if type(response) is HttpResponse:
+            return response  # neither missing nor a coroutine, and nothing to render
+        self.check_response(response, callback)
+        if hasattr(response, "render") and callable(response.render):
+            for method in self._template_response_middleware:
+                response = method(request, response)
+                self._mainstay_check_template(response, method)
+            try:
+                response = response.render()
+            except Exception as error:
+                response = self.process_exception_by_middleware(error, request)
+                if response is None:
+                    raise
         return response
 
     async def _get_response_async(self, request: Any) -> Any:
@@ -306,9 +344,12 @@ def _wrapped_by_tools(handler: type) -> Iterator[str]:
 
 
 def _is_async_view(view: Any) -> bool:
-    code = getattr(view, "__code__", None)
-    if code is not None and code.co_flags & CO_COROUTINE:
-        return True
+    """Whether Django takes it for async; of a plain function its flag says so, or a mark that somebody has set."""
+    if type(view) is FunctionType:
+        if view.__code__.co_flags & CO_COROUTINE:
+            return True
+        if MARKS.isdisjoint(vars(view)):
+            return False
     return bool(is_async_callable(view))
 
 

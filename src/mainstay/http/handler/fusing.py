@@ -86,10 +86,22 @@ def _leaving(afters: Any) -> Any:
 
 
 def _fuse_sync(befores: Any, afters: Any, inner: Callable[[Any], Any], size: int, layer: int) -> Any:
-    enter, leave = _entering(befores, size), _leaving(afters)
+    leave = _leaving(afters)
 
     def respond(request: Any) -> Any:
-        response, reach = enter(request, 0)
+        response, reach, at = None, size, 0
+        try:
+            for at, before, full in befores:
+                response = before(request)
+                if response is BLOCKS:
+                    response = full(request)
+                if response:
+                    reach = at + 1
+                    break
+            else:
+                response = None
+        except Exception as error:
+            response, reach = convert(request, error, at)
         if response is None:
             try:
                 response = inner(request)

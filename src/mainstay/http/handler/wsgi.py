@@ -6,12 +6,16 @@ from contextlib import suppress
 from typing import Any
 
 from django.core import signals
-from django.core.handlers.wsgi import WSGIHandler, get_script_name
+from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.http.response import HttpResponseBase, ResponseHeaders
 from django.urls import set_script_prefix
 
+from mainstay.http.handler.asking import make_wsgi_request, script_name
 from mainstay.http.handler.chain import FastHandler
 from mainstay.http.handler.receiving import FINISHED, STARTED, tidy_after, tidy_before
+
+quietly = suppress(Exception)
+"""As Django: what cannot be closed stops nobody. Made once, since it may be used again and at once."""
 
 _close_in_django = HttpResponseBase.close
 
@@ -26,12 +30,13 @@ class FastWSGIHandler(FastHandler, WSGIHandler):
         return self._mainstay_call(environ, start_response)
 
     def _mainstay_call(self, environ: dict[str, Any], start_response: Any) -> Any:
-        set_script_prefix(get_script_name(environ))
+        set_script_prefix(script_name(environ))
         if STARTED.are_known(self.__class__):
             tidy_before()
         else:
             signals.request_started.send(sender=self.__class__, environ=environ)
-        request = self.request_class(environ)
+        make = make_wsgi_request if self.request_class is WSGIRequest else self.request_class
+        request = make(environ)
         response: Any = self.get_response(request)
         response._handler_class = self.__class__
         response._mainstay_close = close
@@ -54,7 +59,7 @@ def close(response: Any) -> None:
         response.close()
         return
     for closer in response._resource_closers:
-        with suppress(Exception):  # as Django: what cannot be closed stops nobody
+        with quietly:
             closer()
     response._resource_closers.clear()
     response.closed = True

@@ -86,11 +86,13 @@ class Log:
         self.logger.setLevel(logging.INFO)
         self.logger.propagate = False
 
-    def finish(self, *others: logging.Handler) -> None:
+    def finish(self, *others: logging.Handler, first: logging.Handler | None = None) -> None:
         """Finish a request while the logger has these handlers and its own, and not pytest's."""
         exchange = Exchange("GET", "/", "id-12345678", "203.0.113.7", "curl")
         exchange.route, exchange.view, exchange.status = "", "home", 200
         before, self.logger.handlers = self.logger.handlers, [self.handler, *others]
+        if first is not None:
+            self.logger.handlers.insert(0, first)
         try:
             access.finish(exchange)
         finally:
@@ -136,8 +138,9 @@ def test_a_line_that_nobody_else_sees_needs_no_record(log: Log, records: list[in
 def test_a_handler_of_the_projects_own_gets_its_record(log: Log, records: list[int]) -> None:
     seen = Seen()
     log.finish(seen)
+    log.finish(first=seen)
     assert vars(seen.records[0])["status"] == 200
-    assert len(log.lines()) == len(records) == 1
+    assert len(log.lines()) == len(records) == len(seen.records) == 2
 
 
 def test_a_handler_further_up_gets_its_record(log: Log, caplog: pytest.LogCaptureFixture) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import ResponseHeaders
 
+from mainstay.http.handler.reading import setting
 from mainstay.http.handler.steps import BLOCKS, Step
 
 COMPRESS_HERE = 32 * 1024
@@ -29,7 +29,7 @@ def check_host(request: Any) -> None:
     if type(request).get_host is not HttpRequest.get_host:
         request.get_host()
         return
-    asked = (request._get_raw_host(), settings.DEBUG, *settings.ALLOWED_HOSTS)
+    asked = (request._get_raw_host(), setting("DEBUG"), *setting("ALLOWED_HOSTS"))
     if asked not in _HOSTS:
         request.get_host()
         if len(_HOSTS) >= HOSTS_MAX:
@@ -42,7 +42,7 @@ def common(middleware: Any) -> Step:
     enter_in_full, leave_in_full = middleware.process_request, middleware.process_response
 
     def before(request: Any) -> Any:
-        if settings.DISALLOWED_USER_AGENTS or settings.PREPEND_WWW:
+        if setting("DISALLOWED_USER_AGENTS") or setting("PREPEND_WWW"):
             return enter_in_full(request)
         check_host(request)  # most of what Django's does here is to raise DisallowedHost
         return None

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.contrib.messages.storage import default_storage
 from django.utils.functional import SimpleLazyObject, empty
 
+from mainstay.http.handler.reading import setting
 from mainstay.http.handler.steps import BLOCKS, Step
 
 SESSION_STORES = frozenset(
@@ -37,19 +38,19 @@ def sessions(middleware: Any) -> Step | str:
     in_full = middleware.process_response
 
     def before(request: Any) -> None:
-        request.session = store(request.COOKIES.get(settings.SESSION_COOKIE_NAME))
+        request.session = store(request.COOKIES.get(setting("SESSION_COOKIE_NAME")))
 
     def after(request: Any, response: Any) -> Any:
         session: Any = getattr(request, "session", None)
         if type(session) is not store:
             return BLOCKS
         empty = session.is_empty()
-        if not empty and (session.modified or settings.SESSION_SAVE_EVERY_REQUEST):
+        if not empty and (session.modified or setting("SESSION_SAVE_EVERY_REQUEST")):
             return BLOCKS
         if (
             session.accessed
             or session.modified
-            or (empty and settings.SESSION_COOKIE_NAME in request.COOKIES)
+            or (empty and setting("SESSION_COOKIE_NAME") in request.COOKIES)
         ):
             return in_full(request, response)  # a cookie taken back and a header: nothing is stored
         return response
@@ -63,9 +64,9 @@ def csrf(middleware: Any) -> Step:
     leave_in_full = middleware.process_response
 
     def before(request: Any) -> Any:
-        if settings.CSRF_USE_SESSIONS:
+        if setting("CSRF_USE_SESSIONS"):
             return BLOCKS
-        if settings.CSRF_COOKIE_NAME not in request.COOKIES:
+        if setting("CSRF_COOKIE_NAME") not in request.COOKIES:
             return None
         return enter_in_full(request)
 
