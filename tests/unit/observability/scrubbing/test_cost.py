@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.http.entrance import access
+from mainstay.http.entrance import access, line
 from mainstay.http.exchange import Exchange
+from mainstay.observability.formats import JsonFormatter
 from mainstay.observability.scrubbing import (
     MASK,
     looks_secret,
@@ -70,9 +71,12 @@ def test_what_a_stranger_sends_reaches_the_patterns_only_in_part(monkeypatch: py
 
     monkeypatch.setattr(texts, "mask_shapes", count)
     exchange = Exchange("TOKEN" * 10_000, "/token" * 10_000, "", "", "")
-    line = access._record(exchange, 0.1)
-    assert sorted(seen)[-2:] == [access.METHOD_LIMIT + texts.MARGIN, texts.PATH_LIMIT + texts.MARGIN]
-    assert len(json.dumps([vars(line)["method"], vars(line)["path"]])) < 1200
+    record = access._record(exchange, 0.1)
+    text = line.render(exchange, 0.1, JsonFormatter())
+    most = [line.METHOD_LIMIT + texts.MARGIN, texts.PATH_LIMIT + texts.MARGIN]
+    assert sorted(seen)[-4:] == [most[0], most[0], most[1], most[1]]
+    assert len(json.dumps([vars(record)["method"], vars(record)["path"]])) < 1200
+    assert len(text) < 1600
 
 
 def test_long_names_are_judged_and_not_kept() -> None:
