@@ -130,14 +130,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "readiness-asks-the-cache",
         "a replica is not ready while its cache is away",
         "valkey-frozen",
-        ("errors.get",),
-        "services",
-    ),
-    Mutant(
-        "no-patience-with-the-pool",
-        "to ask whether a pooled connection works may take for ever",
-        "database-silent",
-        ("worst",),
+        ("figure.left-ready",),
         "services",
     ),
     Mutant(

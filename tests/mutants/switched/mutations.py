@@ -104,10 +104,6 @@ def _readiness_asks_the_cache(module: Any) -> None:
     module.readiness = readiness
 
 
-def _ask_the_pool_for_ever(module: Any) -> None:
-    module.CertainConnection.wait = lambda self, *given, **named: self._look(*given, **named)
-
-
 def _keep_places(module: Any) -> None:
     module.Admission.leave = lambda self, *given, **named: None
 
@@ -211,7 +207,6 @@ MUTATIONS: dict[str, dict[str, Change]] = {
     "double-sale": {"orders.actions.holds": _take_any_seat, "orders.actions.purchase": _sell_any_seat},
     "readiness-asks-the-database": {"mainstay.health.readiness": _readiness_asks_the_database},
     "readiness-asks-the-cache": {"mainstay.health.readiness": _readiness_asks_the_cache},
-    "no-patience-with-the-pool": {"mainstay.db.connections": _ask_the_pool_for_ever},
     "places-are-kept": {"mainstay.http.admission.admission": _keep_places},
     "cache-is-needed": {"catalog.brief": _need_the_cache},
     "asynchronous-standby": {"mainstay.ops.engines.postgres.node": _wait_for_no_standby},

@@ -343,7 +343,7 @@ def _cache(topology: Topology) -> Iterator[Claim]:
             f"{engine}-frozen",
             "When the cache freezes, nobody notices.",
             (Strike("pause", engine, lasts=PAUSE),),
-            NOTICED_BY_NOBODY,
+            (*NOTICED_BY_NOBODY, *NOBODY_PANICS),
         )
 
 
