@@ -27,8 +27,8 @@ from tests.unit.http.limits.fleet import Clock, Memory
 from .running import Runner, Running, new_node, secrets
 
 DECLARED = Declared(program="", port=0, max_memory=32 << 20)
-BOUNDED = 2.0
-"""Seconds; far more than the time limits add up to, far less than waiting for a frozen server."""
+BOUNDED = 10.0
+"""Seconds; far more than one time limit for each replica, half of what a time limit for each request adds up to."""
 
 
 def budget(text: str, scope: str = "view", when_unavailable: str = "") -> Budget:
