@@ -12,7 +12,7 @@ from functools import lru_cache
 from json.encoder import encode_basestring as quoted
 from time import time
 
-from mainstay.base.context import REQUEST, user_id
+from mainstay.base.context import user_id
 from mainstay.http.exchange import Exchange
 from mainstay.observability import scrubbing
 from mainstay.observability.formats import JsonFormatter, timestamp
@@ -27,22 +27,21 @@ def render(exchange: Exchange, seconds: float, formatter: JsonFormatter) -> str:
     ids = f'"request_id":{quoted(exchange.request_id)}'
     if trace is not None:
         ids += f',"trace_id":"{trace.trace_id}","span_id":"{trace.parent_id}"'
-    if REQUEST.get() is not None and (user := user_id()):
+    if user := user_id():
         ids += f',"user_id":{quoted(user)}'
     route = exchange.route or ""
+    is_idle = not (exchange.db_count or exchange.cache_count or exchange.call_count)
     return (
         f'{{"time":"{timestamp(time())}",{_opening(formatter)},{ids},'
         f'"method":{quoted(scrubbing.scrub_text(exchange.method))},'
         f'"path":{quoted(scrubbing.scrub_path(exchange.path, route))},"route":{quoted(route)},'
-        f'"status":{exchange.status},"duration_ms":{seconds * 1000:.2f},{_spent(exchange)},'
+        f'"status":{exchange.status},"duration_ms":{seconds * 1000:.2f},{NOTHING_SPENT if is_idle else _spent(exchange)},'
         f'"bytes":{exchange.sent},"client":{quoted(exchange.client)},'
         f'"user_agent":{quoted(scrubbing.scrub_text(exchange.user_agent))}}}\n'
     )
 
 
 def _spent(exchange: Exchange) -> str:
-    if not (exchange.db_count or exchange.cache_count or exchange.call_count):
-        return NOTHING_SPENT
     return (
         f'"db_ms":{exchange.db_seconds * 1000:.2f},"db_count":{exchange.db_count},'
         f'"cache_ms":{exchange.cache_seconds * 1000:.2f},"cache_count":{exchange.cache_count},'

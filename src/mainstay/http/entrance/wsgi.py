@@ -34,6 +34,7 @@ SEEN = "mainstay.exchange"
 AGENT_LIMIT = 200
 
 _name_of = itemgetter(0)
+_ORDINARY = Criticality.CRITICAL
 
 
 class WsgiEntrance:
@@ -158,7 +159,7 @@ class _Exit:
         EXCHANGE.set(exchange)
         TALLY.set(exchange)
         DEADLINE.set(exchange.deadline)
-        CRITICALITY.set(Criticality.CRITICAL)
+        CRITICALITY.set(_ORDINARY)
         self.process.enter()
 
     def enter(self, admission: Admission) -> bool:
