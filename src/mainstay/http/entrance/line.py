@@ -30,12 +30,13 @@ def render(exchange: Exchange, seconds: float, formatter: JsonFormatter) -> str:
     if user := user_id():
         ids += f',"user_id":{quoted(user)}'
     route = exchange.route or ""
-    is_idle = not (exchange.db_count or exchange.cache_count or exchange.call_count)
+    has_spent = exchange.db_count or exchange.cache_count or exchange.call_count
+    spent = _spent(exchange) if has_spent else NOTHING_SPENT
     return (
         f'{{"time":"{timestamp(time())}",{_opening(formatter)},{ids},'
         f'"method":{quoted(scrubbing.scrub_text(exchange.method))},'
         f'"path":{quoted(scrubbing.scrub_path(exchange.path, route))},"route":{quoted(route)},'
-        f'"status":{exchange.status},"duration_ms":{seconds * 1000:.2f},{NOTHING_SPENT if is_idle else _spent(exchange)},'
+        f'"status":{exchange.status},"duration_ms":{seconds * 1000:.2f},{spent},'
         f'"bytes":{exchange.sent},"client":{quoted(exchange.client)},'
         f'"user_agent":{quoted(scrubbing.scrub_text(exchange.user_agent))}}}\n'
     )
