@@ -46,7 +46,9 @@ def user_id() -> str:
     Only what has been found already is read, where Django's authentication keeps it: a log
     line never asks the database.
     """
-    known = getattr(REQUEST.get(), "__dict__", {})
+    if (request := REQUEST.get()) is None:
+        return ""
+    known = getattr(request, "__dict__", None) or {}
     user = known.get("_cached_user") or known.get("_acached_user")
     if user is None:
         return ""

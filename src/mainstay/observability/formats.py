@@ -97,7 +97,7 @@ class JsonFormatter(logging.Formatter):
         if trace := TRACE.get():
             line["trace_id"] = trace.trace_id
             line["span_id"] = trace.parent_id
-        if REQUEST.get() is not None and (user := user_id()):
+        if user := user_id():
             line["user_id"] = user
         return line
 
@@ -219,7 +219,10 @@ def _text_of(value: object) -> str:
 def timestamp(seconds: float) -> str:
     """UTC with milliseconds, as RFC 3339 writes it."""
     whole = int(seconds)
-    return f"{_second(whole)}.{int((seconds - whole) * 1000):03d}Z"
+    return _second(whole) + _MILLISECONDS[int((seconds - whole) * 1000)]
+
+
+_MILLISECONDS = tuple(f".{each:03d}Z" for each in range(1000))
 
 
 @lru_cache(maxsize=2)

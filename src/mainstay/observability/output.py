@@ -209,12 +209,22 @@ class PipeWriter:
 
 
 def _write_all(descriptor: int, block: bytes) -> None:
-    view = memoryview(block)
+    written = _write_once(descriptor, block) if len(block) <= CHUNK else 0
+    if written == len(block):  # a line is nearly always taken at once
+        return
+    view = memoryview(block)[written:]
     while view:
         try:
             view = view[os.write(descriptor, view[:CHUNK]) :]
         except BlockingIOError:  # somebody made it non-blocking, for whoever shares it; wait as it would
             select.select([], [descriptor], [])
+
+
+def _write_once(descriptor: int, block: bytes) -> int:
+    try:
+        return os.write(descriptor, block)
+    except BlockingIOError:
+        return 0
 
 
 def _descriptor(stream: TextIO) -> int | None:

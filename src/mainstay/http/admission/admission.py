@@ -41,6 +41,7 @@ PATIENCE = 5.0
 """Most seconds that a request waits before it is refused."""
 
 LEVELS = tuple(Criticality)
+_ORDINARY = Criticality.CRITICAL  # looked up once: a member of an enumeration costs 0.1 µs each time
 _WAITING, _GRANTED, _REFUSED = range(3)
 
 
@@ -154,7 +155,7 @@ class Admission:
         Nothing else may be done with the place afterwards.
         """
         with self._lock:
-            self.admitted[Criticality.CRITICAL if level is None else level] += 1
+            self.admitted[_ORDINARY if level is None else level] += 1
             now = self._clock()
             if seconds is not None:
                 self.limit.observe(now, seconds, route, self.in_flight)

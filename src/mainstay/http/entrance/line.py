@@ -12,7 +12,7 @@ from functools import lru_cache
 from json.encoder import encode_basestring as quoted
 from time import time
 
-from mainstay.base.context import REQUEST, user_id
+from mainstay.base.context import user_id
 from mainstay.http.exchange import Exchange
 from mainstay.observability import scrubbing
 from mainstay.observability.formats import JsonFormatter, timestamp
@@ -28,7 +28,7 @@ def render(exchange: Exchange, seconds: float, formatter: JsonFormatter) -> str:
     ids = f'"request_id":{quoted(exchange.request_id)}'
     if trace is not None:
         ids += f',"trace_id":"{trace.trace_id}","span_id":"{trace.parent_id}"'
-    if REQUEST.get() is not None and (user := user_id()):
+    if user := user_id():
         ids += f',"user_id":{quoted(user)}'
     route = exchange.route or ""
     return (

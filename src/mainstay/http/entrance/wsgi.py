@@ -39,6 +39,7 @@ SEEN = "mainstay.exchange"
 AGENT_LIMIT = 200
 
 _name_of = itemgetter(0)
+_ORDINARY = Criticality.CRITICAL
 
 
 class WsgiEntrance:
@@ -169,7 +170,7 @@ class _Exit:
         EXCHANGE.set(exchange)
         TALLY.set(exchange)
         DEADLINE.set(exchange.deadline)
-        CRITICALITY.set(Criticality.CRITICAL)
+        CRITICALITY.set(_ORDINARY)
         self.process.enter()
 
     def enter(self, admission: Admission) -> bool:

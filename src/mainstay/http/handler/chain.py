@@ -27,7 +27,7 @@ from mainstay.http.handler.native import Handling
 from mainstay.http.handler.reading import setting
 from mainstay.http.handler.steps import BLOCKS, Step
 
-MARKS = frozenset(("_is_coroutine", "_is_coroutine_mark"))
+MARKS = frozenset(("_is_coroutine", "_is_coroutine_marker"))
 """Attributes by which asyncio, up to Python 3.11, and inspect, since 3.12, know a function to be async."""
 
 _log_elsewhere = sync_to_async(log_response, thread_sensitive=False)
