@@ -105,6 +105,8 @@ class _Run:
     proof: Proof
     journeys: Source
     printed: Printed
+    under_way: Result | None = None
+    """Of the claim that is being tried."""
 
     async def all(self, claims: Sequence[Claim]) -> None:
         """
@@ -167,12 +169,24 @@ class _Run:
             if idle := apart.why_not(claim, self.topology, others):
                 result = Result(claim, History(), not_run=idle)
             else:
-                result = await self._try(claim, proved, seed)
+                result = await self._try_to_its_end(claim, proved, seed)
             tried[kind] += 1
             self.proof.results.append(result)
             self.progress.done(result)
             if result.verdict is Verdict.FAIL and result.claim.strikes and self.options.shrink:
                 await self._shrink(result, proved, seed)
+
+    async def _try_to_its_end(self, claim: Claim, proved: ProvedSystem, seed: int) -> Result:
+        """Cut off, it leaves what was seen until then, of which nothing is judged."""
+        try:
+            return await self._try(claim, proved, seed)
+        except asyncio.CancelledError:
+            if self.under_way is not None and self.under_way.history.operations:
+                self.under_way.trouble = "cut off before its end"
+                self.proof.results.append(self.under_way)
+            raise
+        finally:
+            self.under_way = None
 
     async def _try(self, claim: Claim, proved: ProvedSystem, seed: int) -> Result:
         """One claim; where it is about a load that is too much, with higher peaks until one is."""
@@ -193,7 +207,9 @@ class _Run:
         claim = replace(claim, strikes=schedule.resolve(claim.strikes, names, seed))
         journeys = await self.journeys.fresh(proved.url)
         with self.folder.open_history(claim) as stream, self.folder.open_held(claim) as held:
-            return await Trial(claim, proved, journeys, self.progress, seed, stream, held).run()
+            trial = Trial(claim, proved, journeys, self.progress, seed, stream, held)
+            self.under_way = trial.result
+            return await trial.run()
 
     async def _shrink(self, result: Result, proved: ProvedSystem, seed: int) -> None:
         """Find less that still fails, and save it where ``--replay`` takes it from."""

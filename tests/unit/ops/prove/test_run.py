@@ -374,11 +374,31 @@ async def test_an_interruption_leaves_what_was_seen_until_then(
     proved.noted = [{"time": "2026-01-01T00:00:00+00:00", "event": "process.ended", "subject": "web.web.1"}]
     proof, folder, story = await interrupted(topology, until="claim 2 second")
     assert (proof.exit_code, proof.interrupted) == (2, "received SIGINT")
-    assert [result.claim.name for result in proof.results] == ["first"]
+    assert proof.results[0].claim.name == "first"
     assert story.told[-1] == "end"
     written = json.loads((folder.path / "proof.json").read_text())
     assert written["interrupted"] == "received SIGINT"
     assert "process.ended" in (folder.path / "events.jsonl").read_text()
+
+
+async def test_a_claim_that_is_cut_off_leaves_what_was_seen_of_it(
+    topology: Topology, proved: FakeSystem, claimed: Callable[..., None]
+) -> None:
+    claimed(replace(FIRST, steady=600.0))
+    story = Story()
+    work = asyncio.create_task(proof_of(topology, story))
+    while "steady" not in story.told:
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.5)
+    work.cancel("received SIGINT")
+    proof, folder, _ = await work
+    (result,) = proof.results
+    assert (result.verdict, result.trouble, result.judgements) == (
+        Verdict.UNKNOWN,
+        "cut off before its end",
+        [],
+    )
+    assert json.loads((folder.path / "proof.json").read_text())["operations"]["all"] > 0
 
 
 async def test_an_interruption_after_a_failure_is_a_failure(
