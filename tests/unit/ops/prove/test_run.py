@@ -19,6 +19,7 @@ from mainstay.ops.prove.claim import Bite, Claim, Load, Result
 from mainstay.ops.prove.evidence.folder import Folder
 from mainstay.ops.prove.faults import schedule
 from mainstay.ops.prove.faults.fault import Evidence, Strike
+from mainstay.ops.prove.history import History
 from mainstay.ops.prove.judging import overload
 from mainstay.ops.prove.plan import Options
 from mainstay.ops.prove.proof import Proof
@@ -177,6 +178,7 @@ class Tried:
 
     def __init__(self, claim: Claim, *given: Any) -> None:
         self.claim = claim
+        self.result = Result(claim, History())
 
     async def run(self) -> Result:
         fails = any(strike.target == "edge" for strike in self.claim.strikes)
