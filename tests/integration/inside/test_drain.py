@@ -42,7 +42,7 @@ def test_readiness_ends_at_once_but_liveness_stays(start: Start, interface: str)
         taken = pool.submit(replica.get, "/slow/800/")
         _wait_for_in_flight(replica, 1)
         replica.terminate()
-        time.sleep(0.05)
+        _wait_for_drain(replica)
         ready = replica.get("/readyz", timeout=1)
         assert (ready.status, ready.json()["status"]) == (503, "draining")
         assert replica.get("/livez", timeout=1).status == 200
@@ -122,8 +122,7 @@ def test_a_second_signal_cuts_at_once(start: Start, interface: str) -> None:
         taken = pool.submit(replica.get, "/slow/20000/", timeout=8)
         _wait_for_in_flight(replica, 1)
         replica.terminate()
-        begun = replica.wait_for_lines(2, "mainstay.http")[-1]["event"]  # two signals at once are one
-        assert begun == "draining"
+        _wait_for_drain(replica)  # two signals at once are one
         time.sleep(1)  # by then nobody listens any more, and the threads are waited for
         replica.terminate()
         assert replica.wait(5) == 1
@@ -188,7 +187,7 @@ def test_new_websocket_is_refused_while_draining(start: Start) -> None:
         taken = pool.submit(replica.get, "/slow/600/")
         _wait_for_in_flight(replica, 1)
         replica.terminate()
-        time.sleep(0.05)
+        _wait_for_drain(replica)
         with pytest.raises(Exception, match="HTTP 503"), connect(f"ws://127.0.0.1:{replica.port}/ws/"):
             pass
         taken.result()
@@ -212,6 +211,13 @@ def _wait_for_in_flight(replica: Replica, count: int) -> None:
     while wanted not in replica.get("/metrics").body.decode():
         assert time.monotonic() < deadline, "the requests never arrived"
         time.sleep(0.02)
+
+
+def _wait_for_drain(replica: Replica) -> None:
+    deadline = time.monotonic() + 5
+    while "draining" not in [line["event"] for line in replica.lines("mainstay.http")]:
+        assert time.monotonic() < deadline, "the signal was never heard"
+        time.sleep(0.005)
 
 
 def _processes_of_session(leader: int) -> list[int]:
