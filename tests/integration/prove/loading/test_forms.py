@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from urllib.request import urlopen
 
 import pytest
-from django.contrib.auth.decorators import login_required
-from django.contrib.auth.models import User
-from django.contrib.auth.views import LoginView
-from django.db import connections
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
-from django.template import engines
-from django.test.testcases import LiveServerThread
-from django.urls import path
 
 from mainstay.ops.prove.history import History, Outcome
 from mainstay.ops.prove.loading import journey
@@ -24,64 +18,38 @@ from mainstay.ops.prove.loading.client import Client, Recorder, UnexpectedAnswer
 from mainstay.ops.prove.loading.http import Http
 
 PAGE = Path(__file__).resolve().parents[4] / "docs/how-to/forms.md"
+PROJECT = Path(__file__).with_name("noteboard.py")
 PASSWORD = "long enough 42"
 LOGIN = "/accounts/login/"
 
-FORM = '<form method="post">{% csrf_token %}{{ form }}</form>'
-LIST = FORM + "<ul>{% for each in notes %}<li>{{ each }}</li>{% endfor %}</ul>"
 
-notes: list[str] = []
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """``start(password)``: where a fresh project answers whose user has this password."""
+    started: list[subprocess.Popen[str]] = []
 
+    def begin(password: str) -> str:
+        words = [sys.executable, str(PROJECT), str(tmp_path), password]
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        started.append(process)
+        assert process.stdout is not None
+        return f"http://127.0.0.1:{int(process.stdout.readline())}"
 
-@login_required
-def write(request: HttpRequest) -> HttpResponse:
-    if request.method == "POST":
-        notes.append(request.POST["text"])
-        return redirect("/notes/")
-    page = engines["django"].from_string(LIST).render({"notes": notes}, request)
-    return HttpResponse(page)
-
-
-urlpatterns = [path("accounts/login/", LoginView.as_view(template_name="login.html")), path("notes/", write)]
+    yield begin
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 @pytest.fixture
-def base(settings: Any, transactional_db: None) -> Iterator[str]:
-    """Where the project answers; with an account, and no notes."""
-    User.objects.create_user("prover", password=PASSWORD)
-    notes.clear()
-    connection = connections["default"]
-    connection.inc_thread_sharing()  # the database is this connection's memory
-    server = LiveServerThread(
-        "127.0.0.1", lambda handler: handler, connections_override={"default": connection}
-    )
-    server.daemon = True
-    server.start()
-    server.is_ready.wait()
-    assert server.error is None
-    yield f"http://127.0.0.1:{server.port}"
-    server.terminate()
-    connection.dec_thread_sharing()
+def base(start: Callable[[str], str]) -> str:
+    return start(PASSWORD)
 
 
-@pytest.fixture
-def settings(settings: Any) -> Any:
-    """A project as ``startproject`` makes it, with everything in one file."""
-    settings.ROOT_URLCONF = __name__
-    settings.MEDIA_URL = "/media/"
-    settings.MIDDLEWARE = [
-        "django.contrib.sessions.middleware.SessionMiddleware",
-        "django.middleware.common.CommonMiddleware",
-        "django.middleware.csrf.CsrfViewMiddleware",
-        "django.contrib.auth.middleware.AuthenticationMiddleware",
-    ]
-    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    loader = ("django.template.loaders.locmem.Loader", {"login.html": FORM})
-    settings.TEMPLATES = [
-        {"BACKEND": "django.template.backends.django.DjangoTemplates", "OPTIONS": {"loaders": [loader]}}
-    ]
-    return settings
+def written(base: str) -> list[str]:
+    with urlopen(f"{base}/written/") as answer:
+        found: list[str] = json.load(answer)
+    return found
 
 
 def ask(base: str) -> tuple[Client, History]:
@@ -113,15 +81,15 @@ async def test_the_journey_shown_signs_in_writes_and_reads_back(base: str, tmp_p
 
     assert {each.outcome for each in history.operations} == {Outcome.OK}
     said = {kind: [f.item for f in history.facts if f.kind == kind] for kind in ("acknowledged", "observed")}
+    notes = written(base)
     assert said == {"acknowledged": notes, "observed": notes}
     assert len(notes) == 3
 
 
 async def test_a_wrong_password_ends_the_journey_shown_before_its_first_step(
-    base: str, tmp_path: Path
+    start: Callable[[str], str], tmp_path: Path
 ) -> None:
-    client, history = ask(base)
-    await User.objects.aupdate(password="!")
+    client, history = ask(start("another"))
     with pytest.raises(LookupError, match="not signed in: 200"):
         await shown(tmp_path).set_up(client)
     assert history.operations[-1].outcome is not Outcome.OK, "the form was shown again, with 200"
@@ -135,7 +103,7 @@ async def test_who_is_not_signed_in_is_told_apart_from_who_wrote(base: str, tmp_
 
     assert history.operations[-1].status == 302
     assert [fact.kind for fact in history.facts] == ["attempted", "violation"]
-    assert notes == []
+    assert written(base) == []
 
 
 @pytest.mark.parametrize("missing", ["cookie", "token"])
@@ -161,4 +129,4 @@ async def test_the_hidden_field_is_found_as_the_page_says(base: str) -> None:
     form = {"text": "a", "csrfmiddlewaretoken": found[1]}
 
     assert (await client.post("/notes/", form=form, expect=(302,))).ok
-    assert notes == ["a"]
+    assert written(base) == ["a"]
