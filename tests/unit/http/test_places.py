@@ -291,3 +291,16 @@ def test_both_mistakes_are_told_at_once() -> None:
 @pytest.mark.parametrize("given", [{}, {"http": {}}, {"db": {"deadline": 1}}])
 def test_without_options_there_are_defaults(given: object) -> None:
     assert options.parse(given) == Options(5.0, "on")
+
+
+# --- who is refused -----------------------------------------------------------------------------------
+
+
+async def test_the_refused_are_told_what_admission_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On both interfaces: a constant would bring them all back at once."""
+    for entrance, admission in (asgi(None, room=1), wsgi(None, room=1)):
+        monkeypatch.setattr(admission, "retry_after", lambda: 17)
+        admission.in_flight = 1
+        is_asgi = isinstance(entrance, AsgiEntrance)
+        answer = await call_asgi(entrance, "/") if is_asgi else call_wsgi(entrance, "/")
+        assert (answer.status, answer.headers["retry-after"]) == (503, "17")

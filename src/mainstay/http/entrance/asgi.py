@@ -121,7 +121,7 @@ class AsgiEntrance:
         timer = loop.call_later(ticket.until - monotonic(), wake)
         try:
             await wake.future
-        except BaseException:
+        except BaseException:  # raised again; who stops waiting gives up the place
             self._admission.abandon(ticket)
             raise
         finally:

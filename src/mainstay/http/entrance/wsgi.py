@@ -77,7 +77,7 @@ class WsgiEntrance:
                 raise
             traceback.print_exc()  # not logged: the log may be what is broken
             return exit_.through(_send_answer(exit_.start, answers.broken(exchange.accept)))
-        except BaseException:
+        except BaseException:  # raised again; whatever ends it, it is written down
             exchange.status = exchange.status or 500
             exit_.leave()
             raise
@@ -306,7 +306,7 @@ def _wait(admission: Admission, ticket: Ticket) -> bool:
     """Whether the ticket was granted in time."""
     try:
         cast("_Wake", ticket.wake).wait(ticket.until - monotonic())
-    except BaseException:
+    except BaseException:  # raised again; who stops waiting gives up the place
         admission.abandon(ticket)
         raise
     return admission.settle(ticket)
