@@ -12,7 +12,7 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, Protocol
 
 from mainstay.http.limits import script
-from mainstay.http.limits.lines import Lines, LoopLine
+from mainstay.http.limits.connections import LoopConnection, ThreadConnections
 from mainstay.http.limits.patience import is_done_within
 from mainstay.http.limits.script import Lease, Order
 
@@ -53,12 +53,12 @@ class Valkey:
         waits: dict[str, Any] = {"socket_timeout": timeout, "socket_connect_timeout": timeout}
         closed = (redis.exceptions.ConnectionError,)
         pool = redis.ConnectionPool.from_url(url, **waits, retry=Retry(NoBackoff(), 1, closed))
-        self._threads = Lines(pool)
+        self._threads = ThreadConnections(pool)
         # Reading has no limit of redis-py's: `patience` has a fairer one.
         waits = {**waits, "socket_timeout": None}
         kinds: Any = redis.asyncio.ConnectionPool
         self._loop_pool = kinds.from_url(url, **waits, retry=AsyncRetry(NoBackoff(), 1, closed))
-        self._loops: dict[asyncio.AbstractEventLoop, LoopLine] = {}
+        self._loops: dict[asyncio.AbstractEventLoop, LoopConnection] = {}
 
     def lease(self, order: Order) -> Lease:
         """
@@ -90,13 +90,13 @@ class Valkey:
                 raise answer
         return answers
 
-    def _line(self) -> LoopLine:
+    def _line(self) -> LoopConnection:
         loop = asyncio.get_running_loop()
         line = self._loops.get(loop)
         if line is None:
             # A connection holds its loop, so a weak mapping would never let go of either.
             self._loops = {each: kept for each, kept in self._loops.items() if not each.is_closed()}
-            line = self._loops[loop] = LoopLine(self._loop_pool)
+            line = self._loops[loop] = LoopConnection(self._loop_pool)
         return line
 
     async def close(self) -> None:

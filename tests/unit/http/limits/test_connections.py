@@ -14,7 +14,7 @@ from redis.exceptions import ConnectionError as Closed
 from redis.exceptions import NoScriptError
 from redis.exceptions import TimeoutError as Late
 
-from mainstay.http.limits.lines import Lines, LoopLine, pack
+from mainstay.http.limits.connections import LoopConnection, ThreadConnections, pack
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Connection:
 
 
 class Pool:
-    """What `Lines` takes of redis-py's pool."""
+    """What `ThreadConnections` takes of redis-py's pool."""
 
     def __init__(self) -> None:
         self.made: list[Connection] = []
@@ -56,18 +56,20 @@ def pool() -> Pool:
 
 
 @pytest.fixture
-def lines(pool: Pool) -> Lines:
-    return Lines(pool)
+def lines(pool: Pool) -> ThreadConnections:
+    return ThreadConnections(pool)
 
 
-def test_one_connection_serves_one_question_after_the_other(pool: Pool, lines: Lines) -> None:
+def test_one_connection_serves_one_question_after_the_other(pool: Pool, lines: ThreadConnections) -> None:
     assert [lines.ask("PING", number) for number in range(3)] == [
         pack(("PING", number)) for number in range(3)
     ]
     assert len(pool.made) == 1
 
 
-def test_a_question_in_the_middle_of_another_has_a_connection_of_its_own(pool: Pool, lines: Lines) -> None:
+def test_a_question_in_the_middle_of_another_has_a_connection_of_its_own(
+    pool: Pool, lines: ThreadConnections
+) -> None:
     lines.ask("PING")
     first = pool.made[0]
     read = first.read_response
@@ -82,14 +84,16 @@ def test_a_question_in_the_middle_of_another_has_a_connection_of_its_own(pool: P
     assert [connection.asked[-1] for connection in pool.made] == [pack(("MINE",)), pack(("OTHER",))]
 
 
-def test_a_connection_that_was_closed_meanwhile_costs_a_second_try(pool: Pool, lines: Lines) -> None:
+def test_a_connection_that_was_closed_meanwhile_costs_a_second_try(
+    pool: Pool, lines: ThreadConnections
+) -> None:
     lines.ask("PING")
     pool.errors = [Closed("closed by server")]
     assert lines.ask("PING") == pack(("PING",))
     assert [connection.is_open for connection in pool.made] == [False, True]
 
 
-def test_there_is_no_third_try(pool: Pool, lines: Lines) -> None:
+def test_there_is_no_third_try(pool: Pool, lines: ThreadConnections) -> None:
     lines.ask("PING")
     pool.errors = [Closed("closed"), Closed("refused")]
     with pytest.raises(Closed, match="refused"):
@@ -100,7 +104,9 @@ def test_there_is_no_third_try(pool: Pool, lines: Lines) -> None:
     assert not any(connection.is_open for connection in pool.made)
 
 
-def test_a_late_answer_ends_the_connection_and_is_not_asked_for_again(pool: Pool, lines: Lines) -> None:
+def test_a_late_answer_ends_the_connection_and_is_not_asked_for_again(
+    pool: Pool, lines: ThreadConnections
+) -> None:
     """It may have been carried out; and what comes late must not be taken for the next one's answer."""
     lines.ask("PING")
     pool.errors = [Late("late")]
@@ -111,7 +117,7 @@ def test_a_late_answer_ends_the_connection_and_is_not_asked_for_again(pool: Pool
     assert [connection.is_open for connection in pool.made] == [False, True]
 
 
-def test_an_error_of_the_server_is_an_answer(pool: Pool, lines: Lines) -> None:
+def test_an_error_of_the_server_is_an_answer(pool: Pool, lines: ThreadConnections) -> None:
     pool.errors = [NoScriptError("no such script")]
     with pytest.raises(NoScriptError):
         lines.ask("EVALSHA")
@@ -119,7 +125,7 @@ def test_an_error_of_the_server_is_an_answer(pool: Pool, lines: Lines) -> None:
     assert len(pool.made) == 1
 
 
-def test_whoever_is_interrupted_leaves_no_answer_behind(pool: Pool, lines: Lines) -> None:
+def test_whoever_is_interrupted_leaves_no_answer_behind(pool: Pool, lines: ThreadConnections) -> None:
     pool.errors = [KeyboardInterrupt()]
     with pytest.raises(KeyboardInterrupt):
         lines.ask("PING")
@@ -128,7 +134,7 @@ def test_whoever_is_interrupted_leaves_no_answer_behind(pool: Pool, lines: Lines
 
 
 def test_a_forked_process_begins_without_connections(
-    pool: Pool, lines: Lines, monkeypatch: pytest.MonkeyPatch
+    pool: Pool, lines: ThreadConnections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines.ask("PING")
     monkeypatch.setattr(os, "getpid", lambda: -1)
@@ -137,7 +143,7 @@ def test_a_forked_process_begins_without_connections(
     assert pool.made[0].is_open, "it is the parent's"
 
 
-def test_closed_they_hang_up(pool: Pool, lines: Lines) -> None:
+def test_closed_they_hang_up(pool: Pool, lines: ThreadConnections) -> None:
     lines.ask("PING")
     lines.close()
     assert not pool.made[0].is_open
@@ -176,7 +182,7 @@ class AsyncConnection:
 
 
 class AsyncPool:
-    """What `LoopLine` takes of redis-py's pool."""
+    """What `LoopConnection` takes of redis-py's pool."""
 
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)
@@ -193,18 +199,18 @@ TOGETHER = b"".join(map(pack, COMMANDS))
 
 async def test_questions_of_a_loop_leave_together() -> None:
     pool = AsyncPool(1, 2)
-    assert await LoopLine(pool).ask(COMMANDS) == [1, 2]
+    assert await LoopConnection(pool).ask(COMMANDS) == [1, 2]
     assert pool.sent == [TOGETHER]
 
 
 async def test_an_error_of_the_server_is_one_answer_among_others() -> None:
     missing = NoScriptError("no such script")
-    assert await LoopLine(AsyncPool(missing, 2)).ask(COMMANDS) == [missing, 2]
+    assert await LoopConnection(AsyncPool(missing, 2)).ask(COMMANDS) == [missing, 2]
 
 
 async def test_a_loops_connection_that_was_closed_meanwhile_costs_a_second_try() -> None:
     pool = AsyncPool(1, 2, 3, Closed("closed by server"), 5, 6)
-    line = LoopLine(pool)
+    line = LoopConnection(pool)
     await line.ask(COMMANDS)
     assert await line.ask(COMMANDS) == [5, 6]
     assert pool.sent == [TOGETHER] * 3
@@ -213,13 +219,13 @@ async def test_a_loops_connection_that_was_closed_meanwhile_costs_a_second_try()
 async def test_a_loops_connection_that_cannot_be_made_is_tried_once() -> None:
     pool = AsyncPool(Closed("refused"), 1, 2)
     with pytest.raises(Closed):
-        await LoopLine(pool).ask(COMMANDS)
+        await LoopConnection(pool).ask(COMMANDS)
     assert len(pool.sent) == 1
 
 
 async def test_who_gives_a_loops_question_up_leaves_no_answer_behind() -> None:
     pool = AsyncPool(1, asyncio.CancelledError(), "late")
-    line = LoopLine(pool)
+    line = LoopConnection(pool)
     with pytest.raises(asyncio.CancelledError):
         await line.ask(COMMANDS)
     pool.answers += [3, 4]

@@ -27,7 +27,7 @@ def pack(words: Words) -> bytes:
     return b"".join(pieces)
 
 
-class Lines:
+class ThreadConnections:
     """
     Idle connections of one process, the one used last on top. Safe in threads.
 
@@ -81,7 +81,7 @@ class Lines:
             self._idle.pop().disconnect()
 
 
-class LoopLine:
+class LoopConnection:
     """The connection of one event loop, used by one task at a time."""
 
     def __init__(self, pool: Any) -> None:
