@@ -18,11 +18,13 @@ class Tally:
     request may be lost: it is a measure, not an account.
     """
 
-    __slots__ = ("db_count", "db_seconds")
+    __slots__ = ("db_count", "db_seconds", "waited")
 
     def __init__(self) -> None:
         self.db_seconds = 0.0
         self.db_count = 0
+        self.waited = 0.0
+        """Seconds until it had its turn: a place in the process, connections of a pool."""
 
 
 REQUEST_ID: ContextVar[str] = ContextVar("mainstay_request_id", default="")

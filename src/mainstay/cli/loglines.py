@@ -11,7 +11,7 @@ LEFT_OUT = frozenset(
 )
 """Members that stand elsewhere on the line, or that a person rarely needs; `--json` has all of them."""
 
-COSTS = frozenset({"db_ms", "db_count"})
+COSTS = frozenset({"db_ms", "db_count", "wait_ms"})
 """Members that are on every access line and say nothing when they are zero."""
 
 REQUEST = ("method", "path", "status", "duration_ms")

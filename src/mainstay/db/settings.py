@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mainstay.base import environment, wire
+from mainstay.base import environment, timeouts, wire
 from mainstay.db.addresses import Address, parse
 
 REPLICA = "replica"
@@ -15,7 +15,7 @@ DATABASE_ROUTERS = ["mainstay.db.routers.PrimaryReplicaRouter"]
 
 POOL_MAX = 4
 POOL_WAIT = 2.0
-"""Seconds a request waits for a free connection before it is answered 503."""
+"""Seconds a request waits for a free connection, at most, before it is answered 503; see `mainstay.db.turns`."""
 REPLICA_WAIT = 0.5
 """Shorter, because the primary can answer instead."""
 CONNECT_TIMEOUT = 2
@@ -105,10 +105,9 @@ def _connection(session: str) -> dict[str, Any]:
 
 
 def _session_limits(one_off: bool) -> str:
-    lock = environment.number(wire.LOCK_TIMEOUT, 2.0)
-    limits = {"lock_timeout": lock}
+    limits = {"lock_timeout": timeouts.lock()}
     if not one_off:
-        limits["statement_timeout"] = environment.number(wire.STATEMENT_TIMEOUT, 5.0)
+        limits["statement_timeout"] = timeouts.statement()
         limits["idle_in_transaction_session_timeout"] = IDLE_IN_TRANSACTION
     return " ".join(f"-c {name}={round(seconds * 1000)}" for name, seconds in limits.items())
 

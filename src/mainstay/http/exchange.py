@@ -43,7 +43,7 @@ class Exchange(Tally):
     )
 
     def __init__(self, method: str, path: str, request_id: str, client: str, user_agent: str) -> None:
-        self.db_seconds, self.db_count = 0.0, 0  # as `Tally` has it, without a call
+        self.db_seconds, self.db_count, self.waited = 0.0, 0, 0.0  # as `Tally` has it, without a call
         self.method = method
         self.path = path
         self.request_id = request_id

@@ -46,7 +46,7 @@ LINE_LIMIT = 128 * 1024
 
 EXCEPTION_LIMIT = 32 * 1024
 
-COSTS = frozenset({"db_ms", "db_count"})
+COSTS = frozenset({"db_ms", "db_count", "wait_ms"})
 """Left out of the short form when they are zero."""
 
 COLORS = {"DEBUG": 90, "INFO": 36, "WARNING": 33, "ERROR": 31, "CRITICAL": 35}

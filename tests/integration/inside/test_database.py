@@ -41,6 +41,24 @@ def test_a_full_pool_makes_requests_wait_and_then_says_when_to_come_back(
 
 
 @both
+def test_the_wait_for_a_connection_ends_at_the_deadline(
+    start: Start, url: str, postgres: Database, interface: str
+) -> None:
+    """The pool's own limit would end it with a 503."""
+    busy = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'shop.web.1' AND state = 'active'"
+    replica = start(interface, DATABASE_URL=url, MAINSTAY_POOL_MAX="1")
+    assert replica.get("/database/1/").status == 200
+    with ThreadPoolExecutor(1) as pool:
+        taken = pool.submit(replica.get, "/database/2600/")
+        while postgres.execute(busy) != [(1,)]:
+            time.sleep(0.01)
+        late = replica.get("/database/1/", {"Mainstay-Deadline": "300"})
+    assert (late.status, taken.result().status) == (504, 200)
+    line = next(each for each in replica.wait_for_lines(3) if each["status"] == 504)
+    assert line["wait_ms"] > 200
+
+
+@both
 def test_pool_never_holds_more_than_it_may(
     start: Start, url: str, postgres: Database, interface: str
 ) -> None:

@@ -208,6 +208,14 @@ def test_a_stall_refuses_nobody() -> None:
     assert all(isinstance(each, Ticket) and each.granted for each in tickets)
 
 
+def test_nobody_waits_for_longer_than_the_patience() -> None:
+    gate = Gate(2)
+    gate.fill(CRITICAL_PLUS)
+    ticket = gate.enter(CRITICAL_PLUS, patience=60.0)
+    assert isinstance(ticket, Ticket)
+    assert ticket.until == gate.now + 3.0
+
+
 def test_who_has_no_time_left_is_not_let_in() -> None:
     gate = Gate(2)
     gate.fill()

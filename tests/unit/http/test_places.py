@@ -15,6 +15,7 @@ from django.urls import path
 from django.utils.decorators import method_decorator
 from django.views import View
 
+from mainstay.base.context import TALLY
 from mainstay.base.criticality import Criticality, current_criticality
 from mainstay.base.errors import InvalidInput
 from mainstay.health.lifecycle import Lifecycle
@@ -154,6 +155,39 @@ async def test_waiter_without_time_is_refused_on_asgi() -> None:
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
     assert (await first).status == 200
     assert_empty(admission)
+
+
+async def test_what_was_waited_for_a_place_is_noted_on_asgi() -> None:
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        waited.append(TALLY.get().waited)  # type: ignore[union-attr]
+        await asyncio.sleep(0.1)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    waited: list[float] = []
+    entrance, _ = asgi(application)
+    await asyncio.gather(call_asgi(entrance, "/"), call_asgi(entrance, "/"))
+    assert waited[0] == 0.0
+    assert waited[1] > 0.09
+
+
+def test_what_was_waited_for_a_place_is_noted_on_wsgi() -> None:
+    waited: list[float] = []
+
+    def application(environ: Any, start_response: Callable[..., Any]) -> list[bytes]:
+        waited.append(TALLY.get().waited)  # type: ignore[union-attr]
+        threading.Event().wait(0.1)
+        start_response("200 OK", [])
+        return [b"ok"]
+
+    entrance, _ = wsgi(application)
+    threads = [threading.Thread(target=call_wsgi, args=(entrance, "/")) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert min(waited) == 0.0
+    assert max(waited) > 0.0
 
 
 def test_waiters_of_wsgi_take_turns_and_none_is_lost() -> None:

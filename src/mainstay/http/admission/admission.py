@@ -18,6 +18,7 @@ from threading import Lock
 from time import monotonic
 from typing import Any
 
+from mainstay.base import timeouts
 from mainstay.base.criticality import Criticality
 from mainstay.http.admission.comeback import Comeback
 from mainstay.http.admission.limit import Fixed, Limit
@@ -36,9 +37,6 @@ HOPELESS = 0.5
 
 CALM = 1.0
 """Seconds without a refusal after which the pressure is over."""
-
-PATIENCE = 5.0
-"""Most seconds that a request waits before it is refused."""
 
 LEVELS = tuple(Criticality)
 _ORDINARY = Criticality.CRITICAL  # looked up once: a member of an enumeration costs 0.1 µs each time
@@ -83,10 +81,17 @@ class Admission:
 
     Args:
         limit: How many may work; in the modes ``off`` and ``dry-run`` that is ``most`` instead.
+        patience: Most seconds that a request waits before it is refused.
     """
 
     def __init__(
-        self, limit: Limit, most: int, room: int, mode: str = "on", clock: Callable[[], float] = monotonic
+        self,
+        limit: Limit,
+        most: int,
+        room: int,
+        mode: str = "on",
+        clock: Callable[[], float] = monotonic,
+        patience: float = timeouts.STATEMENT - timeouts.LOCK,
     ) -> None:
         self.in_flight = 0
         self.limit = limit
@@ -98,6 +103,7 @@ class Admission:
         self._most = most
         self._room = max(room, most)
         self._clock = clock
+        self._patience = patience
         self._lock = Lock()
         self._queues: tuple[deque[Ticket], ...] = tuple(deque() for _ in LEVELS)
         self._waiting = 0
@@ -140,7 +146,7 @@ class Admission:
                 self._count_refusal(level)
                 return False
             else:
-                ticket = Ticket(level, now, min(until, now + PATIENCE), make_wake())
+                ticket = Ticket(level, now, min(until, now + self._patience), make_wake())
                 self._queues[level].append(ticket)
                 self._waiting += 1
                 self._full_since = now if self._full_since is None else self._full_since

@@ -72,6 +72,7 @@ def _record(exchange: Exchange, seconds: float) -> logging.LogRecord:
         "route": exchange.route,
         "status": exchange.status,
         "duration_ms": round(seconds * 1000, 2),
+        "wait_ms": round(exchange.waited * 1000, 2),
         "db_ms": round(exchange.db_seconds * 1000, 2),
         "db_count": exchange.db_count,
         "bytes": exchange.sent,

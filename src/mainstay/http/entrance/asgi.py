@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from time import monotonic
 from typing import Any, cast
 
-from mainstay.base import wire
+from mainstay.base import timeouts, wire
 from mainstay.base.context import REQUEST_ID, TALLY
 from mainstay.base.deadline import DEADLINE, NEVER
 from mainstay.health.lifecycle import PROCESS, Lifecycle
@@ -57,7 +57,9 @@ class AsgiEntrance:
         self._trusted = trusted
         self._process = process
         self._seconds = options.deadline
-        self._admission = Admission(Aimd(requests_max), requests_max, requests_max, options.admission)
+        self._admission = Admission(
+            Aimd(requests_max), requests_max, requests_max, options.admission, patience=timeouts.turn()
+        )
         self._replies = Replies(process, self._admission)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -76,7 +78,7 @@ class AsgiEntrance:
         try:
             if not well_formed:
                 await reply.answer(answers.malformed(exchange.accept))
-            elif (verdict := self._ask(exchange)) is True or (verdict and await self._wait(verdict)):
+            elif (verdict := self._ask(exchange)) is True or (verdict and await self._wait(verdict, exchange)):
                 reply.begin()
                 await self._application(scope, reply.receive, reply.send)
                 await reply.end()
@@ -114,7 +116,7 @@ class AsgiEntrance:
         until = exchange.deadline.at if exchange.deadline is not None else NEVER
         return self._admission.enter(exchange.path, criticalities.of_path, until, _Wake)
 
-    async def _wait(self, ticket: Ticket) -> bool:
+    async def _wait(self, ticket: Ticket, exchange: Exchange) -> bool:
         """Whether the ticket was granted in time. Who stops waiting, for whatever reason, leaves the queue."""
         wake = cast("_Wake", ticket.wake)
         loop = asyncio.get_running_loop()
@@ -126,6 +128,7 @@ class AsgiEntrance:
             raise
         finally:
             timer.cancel()
+            exchange.waited = monotonic() - ticket.since
         return self._admission.settle(ticket)
 
     async def _converse(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -178,7 +178,7 @@ class _Exit:
         exchange = self.exchange
         until = exchange.deadline.at if exchange.deadline is not None else NEVER
         verdict = admission.enter(exchange.path, criticalities.of_path, until, _Wake)
-        granted = verdict if isinstance(verdict, bool) else _wait(admission, verdict)
+        granted = verdict if isinstance(verdict, bool) else _wait(admission, verdict, exchange)
         if granted:
             self._admission, self._begun = admission, monotonic()
         return granted
@@ -302,13 +302,15 @@ def _close(body: Iterable[bytes]) -> None:
         close()
 
 
-def _wait(admission: Admission, ticket: Ticket) -> bool:
+def _wait(admission: Admission, ticket: Ticket, exchange: Exchange) -> bool:
     """Whether the ticket was granted in time."""
     try:
         cast("_Wake", ticket.wake).wait(ticket.until - monotonic())
     except BaseException:  # raised again; who stops waiting gives up the place
         admission.abandon(ticket)
         raise
+    finally:
+        exchange.waited = monotonic() - ticket.since
     return admission.settle(ticket)
 
 

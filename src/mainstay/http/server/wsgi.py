@@ -19,6 +19,7 @@ from granian.http import HTTP1Settings
 from granian.server.common import AbstractServer
 from granian.server.mt import MTServer
 
+from mainstay.base import timeouts
 from mainstay.health.lifecycle import PROCESS, Lifecycle
 from mainstay.http import options
 from mainstay.http.admission import Admission, Aimd
@@ -56,7 +57,7 @@ def serve_wsgi(application: Any, assignment: Assignment, trusted: TrustedProxies
     inner = WsgiStatic(application, files) if files else application
     chosen = options.read()
     limit = Aimd(assignment.threads, initial=assignment.threads)
-    admission = Admission(limit, assignment.threads, admitted, chosen.admission)
+    admission = Admission(limit, assignment.threads, admitted, chosen.admission, patience=timeouts.turn())
     entrance = WsgiEntrance(inner, trusted, admission, hidden=process_variables(), options=chosen)
     listen(assignment).close()  # granian binds by itself and would answer a busy port with a Rust panic
     server = OrderlyServer(assignment, admitted + PROBE_THREADS)

@@ -35,8 +35,9 @@ def exchanges(draw: st.DrawFn) -> Exchange:
     made.route = draw(TEXT | st.just("reset/<uidb64>/<token>/"))
     made.status, made.sent = draw(st.integers(100, 599)), draw(COUNT)
     made.db_count, made.db_seconds = draw(COUNT), draw(SECONDS)
+    made.waited = draw(SECONDS)
     if draw(st.booleans()):
-        made.db_count, made.db_seconds = 0, 0.0
+        made.db_count, made.db_seconds, made.waited = 0, 0.0, 0.0
     made.trace = draw(
         st.sampled_from([TraceContext("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"), None])
     )
