@@ -8,15 +8,20 @@ anybody else listens, the signal is sent in Django's way.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from functools import lru_cache
 from typing import Any
 from weakref import ReferenceType
 
 from django.core import signals
 from django.core.cache import caches, close_caches
+from django.core.cache.backends.base import BaseCache
 from django.core.handlers.base import reset_urlconf
 from django.db import close_old_connections, connections, reset_queries
 from django.dispatch import Signal
+from django.urls.base import _urlconfs as urlconfs  # type: ignore[attr-defined]
 
 
 class Receivers:
@@ -56,24 +61,58 @@ STARTED = Receivers(signals.request_started, reset_queries, close_old_connection
 FINISHED = Receivers(signals.request_finished, close_caches, close_old_connections, reset_urlconf)
 
 
+_unless_absent = suppress(AttributeError)
+"""Made once, since it may be used again and at once."""
+
+
 def tidy_before() -> None:
     """What Django's receivers of ``request_started`` do in a thread that may wait."""
-    for connection in _initialized(connections):
+    for connection in _initialized(connections, connections.settings):
         connection.queries_log.clear()
         connection.close_if_unusable_or_obsolete()
 
 
 def tidy_after(*, in_thread: bool) -> None:
     """What those of ``request_finished`` do; on the event loop there are no connections to look after."""
-    for cache in _initialized(caches):
+    for cache in _initialized(caches, _closable()):
         cache.close()
     if in_thread:
-        for connection in _initialized(connections):
+        for connection in _initialized(connections, connections.settings):
             connection.close_if_unusable_or_obsolete()
-    reset_urlconf(None)
+    with _unless_absent:  # as `reset_urlconf`, which looks first whether there is one
+        del urlconfs.value
 
 
-def _initialized(handler: Any) -> list[Any]:
+def _initialized(handler: Any, aliases: Iterable[str]) -> list[Any]:
     """``handler.all(initialized_only=True)``, looking each alias up once instead of twice."""
     made = handler._connections
-    return [found for alias in handler.settings if (found := getattr(made, alias, None)) is not None]
+    return [found for alias in aliases if (found := getattr(made, alias, None)) is not None]
+
+
+_close_nothing = BaseCache.close
+
+
+def _closable() -> list[str]:
+    """
+    The aliases of caches that may do something when they are closed.
+
+    Most inherit a ``close`` that does nothing, and to look such a cache up costs more than to see that. One whose
+    module was never imported was never made.
+    """
+    return [
+        alias
+        for alias, params in caches.settings.items()
+        if (kind := _loaded(params["BACKEND"])) is not None
+        and getattr(kind, "close", None) is not _close_nothing
+    ]
+
+
+def _loaded(backend: str) -> Any:
+    module, name = _place(backend)
+    return getattr(sys.modules.get(module), name, None)
+
+
+@lru_cache(maxsize=64)
+def _place(backend: str) -> tuple[str, str]:
+    module, _, name = backend.rpartition(".")
+    return module, name

@@ -8,6 +8,9 @@ from typing import Any
 from unittest import mock
 
 import pytest
+from django.core.cache import caches
+from django.core.cache.backends.base import BaseCache
+from django.core.cache.backends.locmem import LocMemCache
 from django.core.signals import request_finished
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -58,6 +61,29 @@ def test_the_entrance_closes_the_short_way_and_leaves_nothing_open(opened: None)
 
     assert looked_after.call_count == 2  # before and after the request
     assert get_urlconf() is None
+
+
+class Kept(LocMemCache):
+    """A cache with something to close, as Memcached's clients have."""
+
+    closed = 0
+
+    def close(self, **kwargs: Any) -> None:
+        Kept.closed += 1
+
+
+def test_a_cache_that_was_used_is_closed_if_that_does_anything() -> None:
+    places = {"kept": {"BACKEND": f"{__name__}.Kept"}, "unused": {"BACKEND": f"{__name__}.Kept"}}
+    plain = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+    with override_settings(CACHES={**plain, **places, "absent": {"BACKEND": "nowhere.Cache"}}):
+        before = Kept.closed
+        caches["kept"].set("a", 1)
+        caches["default"].set("a", 1)
+        ask("/plain/", WsgiEntrance(FastWSGIHandler()))
+        assert Kept.closed == before + 1
+        with mock.patch.object(BaseCache, "close") as patched:
+            ask("/plain/", WsgiEntrance(FastWSGIHandler()))
+        assert patched.call_count == 1  # who replaces the method of all is heard
 
 
 def test_a_response_closed_by_another_server_is_closed_by_django() -> None:
