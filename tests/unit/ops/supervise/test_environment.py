@@ -45,6 +45,7 @@ def told(
 def test_a_web_replica_is_told_everything_it_needs(around: Surroundings) -> None:
     assert told(around, "catalog", bind=Address("127.0.0.1", 21000)) == {
         "PYTHONUNBUFFERED": "1",
+        "MALLOC_ARENA_MAX": "2",
         "DJANGO_SETTINGS_MODULE": "catalog.settings",
         "MAINSTAY_SYSTEM": "shop",
         "MAINSTAY_SERVICE": "catalog",
