@@ -13,8 +13,8 @@ from django.db.utils import IntegrityError, OperationalError
 
 from mainstay.base.context import REQUEST
 from mainstay.base.tracecontext import TRACE, new_trace
-from mainstay.observability import reports as module
-from mainstay.observability.reports import OUTAGE, OUTAGES_PER_MINUTE, Reports, is_outage, scrub_query
+from mainstay.observability.reports import sentry as module
+from mainstay.observability.reports.sentry import OUTAGE, OUTAGES_PER_MINUTE, Reports, is_outage, scrub_query
 
 REFUSED = psycopg.OperationalError("connection refused")
 
@@ -191,7 +191,7 @@ def test_an_event_that_cannot_be_scrubbed_does_not_leave(
     def fail(*args: Any) -> Any:
         raise RuntimeError("a defect of ours")
 
-    monkeypatch.setattr("mainstay.observability.reports.scrubbing.scrub", fail)
+    monkeypatch.setattr("mainstay.observability.reports.sentry.scrubbing.scrub", fail)
     reports = Reports(clock=clock, minute=3600)
     assert reports.before_send({"extra": {"password": "x"}}, {}) is None
     assert reports.dropped["scrubbing"].value == 1

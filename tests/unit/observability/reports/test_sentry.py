@@ -14,8 +14,9 @@ from django.test import RequestFactory
 from sentry_sdk.transport import Transport
 
 from mainstay.base.context import REQUEST, REQUEST_ID
-from mainstay.observability import output, reports, setup
-from mainstay.observability.reports import attach_request, begin_request, logrocket_session
+from mainstay.observability import output
+from mainstay.observability.reports import begin_request, sentry, setup
+from mainstay.observability.reports.sentry import attach_request, logrocket_session
 
 SESSION = "https://app.logrocket.com/acme/shop/s/5-abc/0"
 
@@ -146,7 +147,7 @@ def test_the_access_line_knows_whether_sentry_looks_at_it(
     """It passes by the access logger, unless it was told to send log lines."""
     monkeypatch.setenv("SENTRY_DSN", "http://key@127.0.0.1:9/1")
     monkeypatch.setattr(output, "UNWATCHED", list(output.UNWATCHED))
-    monkeypatch.setattr(reports, "UNWATCHED", output.UNWATCHED)
+    monkeypatch.setattr(sentry, "UNWATCHED", output.UNWATCHED)
     before = logging.Logger.callHandlers
 
     def wrap(**given: Any) -> None:  # as its integration for logging does
