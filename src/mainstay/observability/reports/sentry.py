@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from mainstay.base import environment, wire
-from mainstay.base.context import REQUEST, REQUEST_ID, user_id
-from mainstay.base.tracecontext import TRACE
+from mainstay.base.context import REQUEST
 from mainstay.observability import scrubbing
-from mainstay.observability.figures import Count, Figure, register
+from mainstay.observability.figures import register
 from mainstay.observability.output import UNWATCHED
-
-LOGROCKET_LIMIT = 500
-"""Longest session URL that is believed; the header comes from a browser."""
-
-PRINTABLE = re.compile(r"[!-~]+")
-
-IGNORED = frozenset({"DisallowedHost", "RequestAborted", "ClientDisconnect", "CancelledError"})
-"""Errors that a client causes by leaving or by asking for the wrong host."""
+from mainstay.observability.reports.contents import describe_request
+from mainstay.observability.reports.filtering import PER_MINUTE, SUMMARY, Reports
+from mainstay.observability.reports.outages import is_outage
 
 SILENT_LOGGERS = (
     "django.request",  # the same errors come with their traceback from the signal
@@ -33,128 +23,17 @@ SILENT_LOGGERS = (
     "mainstay.access",  # one per request: neither an error nor worth a breadcrumb
 )
 
-PER_MINUTE = 60
-"""Reports of one process in a minute; the rest is counted and told in one summary."""
-
-OUTAGES_PER_MINUTE = 6
-"""Of these, reports that the database cannot be reached, which every request would send."""
-
-OUTAGE = "database-unavailable"
-SUMMARY = "reports-dropped"
-MINUTE = 60.0
-CHAIN_LIMIT = 10
-
-OUTAGE_STATES = ("08", "57P", "53300", "25006")
-"""SQLSTATE prefixes: connection lost, server shutting down, too many connections, demoted primary."""
-
-OUTAGE_NAMES = frozenset({"PoolTimeout", "TooManyRequests", "PoolClosed"})
-MYSQL_OUTAGES = frozenset({2002, 2003, 2006, 2013})
-
-Event = dict[str, Any]
-
 _logger = logging.getLogger("mainstay.observability")
 
 
-class Cap:
-    """So many in a minute, then none until the next."""
-
-    def __init__(self, limit: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self._limit = limit
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._since = clock()
-        self._taken = 0
-
-    def has_room(self) -> bool:
-        """Whether `take` would say yes; asked before something dear is made for it."""
-        return self._taken < self._limit or self._clock() - self._since >= MINUTE
-
-    def take(self) -> bool:
-        with self._lock:
-            now = self._clock()
-            if now - self._since >= MINUTE:
-                self._since, self._taken = now, 0
-            self._taken += 1
-            return self._taken <= self._limit
+def _send_summary(count: int) -> None:
+    sentry = sys.modules.get("sentry_sdk")
+    if sentry is not None:
+        message = f"{count} error reports of this process were dropped within a minute"
+        sentry.capture_event({"level": "warning", "message": message, "fingerprint": [SUMMARY]})
 
 
-class Reports:
-    """What happens to an event between sentry-sdk and its transport."""
-
-    def __init__(
-        self,
-        per_minute: int = PER_MINUTE,
-        summarize: Callable[[int], object] | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        minute: float = MINUTE,
-    ) -> None:
-        self.dropped = {reason: Count() for reason in ("cap", "outage", "scrubbing")}
-        self._cap = Cap(per_minute, clock)
-        self._outages = Cap(min(OUTAGES_PER_MINUTE, per_minute), clock)
-        self._summarize = summarize
-        self._minute = minute
-        self._pending = 0
-        self._lock = threading.Lock()
-
-    def has_room_for_outage(self) -> bool:
-        """Whether one more outage would be sent; counts it where not, so that nothing is built in vain."""
-        if self._outages.has_room():
-            return True
-        self._drop("outage")
-        return False
-
-    def before_send(self, event: Event, hint: Mapping[str, Any]) -> Event | None:
-        """The event as it may leave, or None. What cannot be scrubbed does not leave."""
-        if event.get("fingerprint") == [SUMMARY]:
-            return event
-        if _is_ignored(hint):
-            return None
-        if is_outage(_error(hint)):
-            event["fingerprint"] = [OUTAGE]
-            if not self._outages.take():
-                self._drop("outage")
-                return None
-        if not self._cap.take():
-            self._drop("cap")
-            return None
-        try:
-            return scrubbed(attach_request(event, hint))
-        except Exception:  # what cannot be scrubbed must not leave; the drop is counted
-            self._drop("scrubbing")
-            return None
-
-    def before_send_transaction(self, event: Event, hint: Mapping[str, Any]) -> Event | None:
-        """sentry-sdk's own traces, for those who ask for them: scrubbed as well."""
-        return scrubbed(event)
-
-    def figures(self) -> Iterator[Figure]:
-        for reason, count in self.dropped.items():
-            yield Figure(
-                "mainstay_reports_dropped_total",
-                "Error reports that did not leave: over the cap, one of an outage's many, or not to be scrubbed.",
-                count.value,
-                "counter",
-                (("reason", reason),),
-            )
-
-    def _drop(self, reason: str) -> None:
-        self.dropped[reason].add()
-        with self._lock:
-            self._pending += 1
-            if self._pending > 1:
-                return
-        timer = threading.Timer(self._minute, self._tell)
-        timer.daemon = True
-        timer.start()
-
-    def _tell(self) -> None:
-        with self._lock:
-            count, self._pending = self._pending, 0
-        _logger.warning("error reports were dropped", extra={"dropped": count})
-        (self._summarize or _send_summary)(count)
-
-
-REPORTS = Reports()
+REPORTS = Reports(_send_summary)
 register("reports", lambda: REPORTS.figures())
 
 
@@ -177,7 +56,7 @@ def setup(*, per_minute: int = PER_MINUTE, **options: Any) -> bool:
         from sentry_sdk.integrations.logging import ignore_logger
     except ImportError:
         return False
-    REPORTS = Reports(per_minute)
+    REPORTS = Reports(_send_summary, per_minute)
     scrubbing.learn_environment()
     before = logging.Logger.callHandlers
     sentry_sdk.init(**{**defaults(dsn), **options})
@@ -240,100 +119,6 @@ def report_outage(error: BaseException) -> None:
         _capture((type(error), error, error.__traceback__), REQUEST.get(), handled=True)
 
 
-def attach_request(event: Event, hint: Mapping[str, Any]) -> Event:
-    """Add the request id, the trace, the service, the user's key and the LogRocket session."""
-    tags = event.setdefault("tags", {})
-    if request_id := REQUEST_ID.get():
-        tags["request_id"] = request_id
-    if service := environment.text(wire.SERVICE):
-        tags["service"] = service
-    if trace := TRACE.get():
-        tags["trace_id"] = trace.trace_id
-        told = {"trace_id": trace.trace_id, "span_id": trace.span_id}
-        event.setdefault("contexts", {}).setdefault("trace", {}).update(told)
-    if REQUEST.get() is not None and (user := user_id()):
-        event["user"] = {"id": user}
-    if session := logrocket_session(_headers(event)):
-        tags["logrocket"] = session[:200]
-        event.setdefault("contexts", {})["logrocket"] = {"session_url": session}
-    return event
-
-
-def scrubbed(event: Event) -> Event:
-    """The event without secrets, wherever in it they stand."""
-    request = REQUEST.get()
-    secrets = () if request is None else scrubbing.request_secrets(request)
-    told = event.get("request")
-    if isinstance(told, dict) and isinstance(told.get("query_string"), str):
-        told["query_string"] = scrub_query(told["query_string"])
-    clean = scrubbing.scrub(event, secrets, scrubbing.REPORT)
-    if not isinstance(clean, dict):
-        raise TypeError("an event is a dictionary")
-    return clean
-
-
-def describe_request(request: Any) -> Event:
-    """A request as Sentry shows it: without its body, its cookies and its address's query."""
-    meta: Mapping[str, Any] = request.META
-    headers = {
-        name[5:].replace("_", "-").title(): str(value)
-        for name, value in meta.items()
-        if name.startswith("HTTP_") and name != "HTTP_COOKIE"
-    }
-    match = getattr(request, "resolver_match", None)
-    route = str(match.route) if match is not None else ""
-    host = scrubbing.scrub_text(str(meta.get("HTTP_HOST") or meta.get("SERVER_NAME") or ""), 300)
-    return {
-        "method": request.method,
-        "url": f"{request.scheme}://{host}{scrubbing.scrub_path(request.path, route)}",
-        "query_string": scrub_query(meta.get("QUERY_STRING", "")),
-        "headers": headers,
-    }
-
-
-def scrub_query(query: str) -> str:
-    """A query without the values of parameters with secret names, and without values that look secret."""
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=200)
-    except ValueError:
-        return scrubbing.MASK
-    return urlencode([(name, scrubbing.scrub_named(name, value)) for name, value in pairs], safe="() ")
-
-
-def logrocket_session(headers: Mapping[str, str]) -> str | None:
-    """The session URL that the browser sent, if it is one: https, printable, of bounded length."""
-    wanted = wire.LOGROCKET_URL.lower()
-    value = next((value for name, value in headers.items() if name.lower() == wanted), "")
-    if len(value) > LOGROCKET_LIMIT or not PRINTABLE.fullmatch(value):
-        return None
-    try:
-        parts = urlsplit(value)
-    except ValueError:
-        return None
-    return value if parts.scheme == "https" and parts.hostname else None
-
-
-def is_outage(error: BaseException | None) -> bool:
-    """Whether the error, or one that it came from, means that the database cannot be reached."""
-    for _ in range(CHAIN_LIMIT):
-        if error is None:
-            return False
-        if _is_outage(error):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
-
-
-def _is_outage(error: BaseException) -> bool:
-    kind = type(error)
-    module = kind.__module__.partition(".")[0]
-    if module in ("psycopg_pool", "psycopg", "psycopg2"):
-        state = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
-        broken = kind.__name__ in ("OperationalError", "InterfaceError", "ConnectionTimeout")
-        return kind.__name__ in OUTAGE_NAMES or (str(state).startswith(OUTAGE_STATES) if state else broken)
-    return kind.__name__ == "OperationalError" and bool(error.args) and error.args[0] in MYSQL_OUTAGES
-
-
 _listening = False
 
 
@@ -367,28 +152,3 @@ def _capture(exc_info: Any, request: Any, *, handled: bool) -> None:
         sentry.capture_event(event, hint=hint)
     except Exception as error:  # a report that cannot be made must not become the client's problem
         _logger.warning("an error report could not be made: %s", type(error).__name__)
-
-
-def _send_summary(count: int) -> None:
-    sentry = sys.modules.get("sentry_sdk")
-    if sentry is not None:
-        message = f"{count} error reports of this process were dropped within a minute"
-        sentry.capture_event({"level": "warning", "message": message, "fingerprint": [SUMMARY]})
-
-
-def _headers(event: Mapping[str, Any]) -> Mapping[str, str]:
-    headers = event.get("request", {}).get("headers", {})
-    return headers if isinstance(headers, Mapping) else {}
-
-
-def _error(hint: Mapping[str, Any]) -> BaseException | None:
-    exc_info = hint.get("exc_info")
-    return exc_info[1] if exc_info else None
-
-
-def _is_ignored(hint: Mapping[str, Any]) -> bool:
-    exc_info = hint.get("exc_info")
-    if exc_info and any(kind.__name__ in IGNORED for kind in exc_info[0].__mro__):
-        return True
-    record = hint.get("log_record")
-    return record is not None and record.name == "django.security.DisallowedHost"
