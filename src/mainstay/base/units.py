@@ -4,6 +4,13 @@ from __future__ import annotations
 
 import re
 
+MIB = 2**20
+"""Bytes."""
+GIB = 2**30
+"""Bytes."""
+DAY = 86400.0
+"""Seconds."""
+
 DURATION_PATTERN = r"[0-9]+(\.[0-9]+)? ?(ms|s|m|h|d)"
 SIZE_PATTERN = r"[0-9]+(\.[0-9]+)? ?(B|kB|KB|MB|GB|TB|KiB|MiB|GiB|TiB)"
 

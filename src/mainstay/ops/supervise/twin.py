@@ -28,7 +28,10 @@ from mainstay.base.schema import Table, key, keys, read_or_raise
 from mainstay.base.shapes import Choice, Flag, Integer, Json, Shape, Spot
 from mainstay.ops.supervise.ports import LOOPBACK
 from mainstay.ops.supervise.state import StateFolder, cannot_write
-from mainstay.ops.topology import declaration as declared
+from mainstay.ops.topology.declaration.engine import MemcachedTable, NatsTable, PostgresTable, ValkeyTable
+from mainstay.ops.topology.declaration.service import ProcessTable, ServiceTable
+from mainstay.ops.topology.declaration.spelling import NAME
+from mainstay.ops.topology.declaration.timeouts import TimeoutTable
 from mainstay.ops.topology.resolve import split
 from mainstay.ops.topology.values import AUTOMATIC, Edge, EdgeEngine, Engines, Kind, Service, Topology
 
@@ -73,23 +76,23 @@ class EngineChanges:
 
     postgres: dict[str, Any] = key(
         Partial(
-            declared.PostgresTable,
+            PostgresTable,
             *("standbys", "synchronous", "durability", "max_connections", "reserved_connections"),
         ),
         "PostgreSQL.",
         default={},
     )
-    valkey: dict[str, Any] = key(Partial(declared.ValkeyTable, "max_memory"), "Valkey.", default={})
-    memcached: dict[str, Any] = key(Partial(declared.MemcachedTable, "max_memory"), "Memcached.", default={})
-    nats: dict[str, Any] = key(Partial(declared.NatsTable, "max_memory", "max_file"), "NATS.", default={})
+    valkey: dict[str, Any] = key(Partial(ValkeyTable, "max_memory"), "Valkey.", default={})
+    memcached: dict[str, Any] = key(Partial(MemcachedTable, "max_memory"), "Memcached.", default={})
+    nats: dict[str, Any] = key(Partial(NatsTable, "max_memory", "max_file"), "NATS.", default={})
 
 
 _SERVICE = Partial(
-    declared.ServiceTable,
+    ServiceTable,
     *("application", "settings", "interface", "replicas", "processes", "pool", "threads"),
     *("migrate", "prepare", "env"),
 )
-_TIMEOUTS = Partial(declared.TimeoutTable, *keys(declared.TimeoutTable))
+_TIMEOUTS = Partial(TimeoutTable, *keys(TimeoutTable))
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,7 @@ class Content:
         default=MONITORING,
     )
     services: dict[str, dict[str, Any]] = key(
-        MapOf(declared.NAME, _SERVICE), "Keys of [service.NAME] that differ; env is added to.", default={}
+        MapOf(NAME, _SERVICE), "Keys of [service.NAME] that differ; env is added to.", default={}
     )
     engines: EngineChanges = key(
         Table(EngineChanges), "Keys of [engine.NAME] that differ.", default=EngineChanges()
@@ -203,7 +206,7 @@ def _service(service: Service, changes: Mapping[str, Any], spot: Spot) -> Servic
     )
 
 
-def _kind(kind: Kind, wanted: int | declared.ProcessTable | None) -> Kind:
+def _kind(kind: Kind, wanted: int | ProcessTable | None) -> Kind:
     if wanted is None:
         return kind
     if isinstance(wanted, int):

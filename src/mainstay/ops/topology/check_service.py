@@ -10,7 +10,7 @@ from mainstay.base.errors import nearest
 from mainstay.base.shapes import describe
 from mainstay.ops.topology import placeholders
 from mainstay.ops.topology.case import Case
-from mainstay.ops.topology.declaration import ProcessTable
+from mainstay.ops.topology.declaration.service import ProcessTable
 from mainstay.ops.topology.resolve import ENGINES_BY_NAME, ENGINES_BY_NEED, split
 from mainstay.ops.topology.values import Service
 

@@ -16,8 +16,12 @@ from typing import Any, TypeVar
 
 from mainstay.base.schema import Table
 from mainstay.base.shapes import Spot
-from mainstay.ops.topology import declaration as declared
 from mainstay.ops.topology import values
+from mainstay.ops.topology.declaration import Declaration, engine
+from mainstay.ops.topology.declaration.edge import EdgeTable
+from mainstay.ops.topology.declaration.prove import ProveTable
+from mainstay.ops.topology.declaration.service import ServiceTable
+from mainstay.ops.topology.declaration.system import SystemTable
 from mainstay.ops.topology.project import Project, find_module, inspect
 
 T = TypeVar("T")
@@ -28,7 +32,7 @@ _EVERYWHERE = frozenset({"0.0.0.0", "::", "*"})  # noqa: S104 - compared with, n
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
 
 
-def resolve(declaration: declared.Declaration, file: Path, spot: Spot) -> values.Topology:
+def resolve(declaration: Declaration, file: Path, spot: Spot) -> values.Topology:
     """
     Fill in what the person left out.
 
@@ -56,7 +60,7 @@ def _fields(table: Any) -> dict[str, Any]:
     return {each.name: getattr(table, each.name) for each in fields(table)}
 
 
-def _system_name(table: declared.SystemTable, folder: Path, spot: Spot) -> str:
+def _system_name(table: SystemTable, folder: Path, spot: Spot) -> str:
     if table.name:
         return table.name
     name = slug(folder.name, "system")
@@ -64,7 +68,7 @@ def _system_name(table: declared.SystemTable, folder: Path, spot: Spot) -> str:
     return name
 
 
-def _prove(table: declared.ProveTable, folder: Path) -> values.Prove:
+def _prove(table: ProveTable, folder: Path) -> values.Prove:
     claims = tuple(
         values.DeclaredClaim(
             **{
@@ -79,7 +83,7 @@ def _prove(table: declared.ProveTable, folder: Path) -> values.Prove:
     return values.Prove(journeys, table.rate, claims, table.without, table.reads)
 
 
-def _edge(table: declared.EdgeTable, folder: Path, spot: Spot) -> values.Edge:
+def _edge(table: EdgeTable, folder: Path, spot: Spot) -> values.Edge:
     hosts = table.hosts
     if hosts is None:
         own = f"[{table.host}]" if ":" in table.host else table.host
@@ -90,7 +94,7 @@ def _edge(table: declared.EdgeTable, folder: Path, spot: Spot) -> values.Edge:
 
 
 def _engines(
-    table: declared.EngineTable, services: tuple[values.Service, ...], folder: Path, spot: Spot
+    table: engine.EngineTable, services: tuple[values.Service, ...], folder: Path, spot: Spot
 ) -> values.Engines:
     chosen: dict[str, Any] = {}
     for name in (*ENGINES_BY_NEED, *ENGINES_BY_NAME):
@@ -106,7 +110,7 @@ def _needed(name: str, services: tuple[values.Service, ...], spot: Spot) -> Any:
         return None
     verb = "needs" if len(needing) == 1 else "need"
     spot.defaulted(name, "runs", f"{', '.join(needing)} {verb} it")
-    table: Any = getattr(declared, f"{name.capitalize()}Table")
+    table: Any = getattr(engine, f"{name.capitalize()}Table")
     return Table(table).read({}, spot.key(name))
 
 
@@ -124,7 +128,7 @@ def _engine(name: str, table: Any, folder: Path, spot: Spot) -> Any:
 @dataclass(frozen=True, slots=True)
 class _Service:
     name: str
-    table: declared.ServiceTable
+    table: ServiceTable
     folder: Path
     only: bool
     spot: Spot

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,10 +15,10 @@ from django.test import RequestFactory
 from sentry_sdk.transport import Transport
 
 from mainstay.base.context import REQUEST, REQUEST_ID
-from mainstay.observability import output, reports, setup
-from mainstay.observability.reports import attach_request, begin_request, logrocket_session
-
-SESSION = "https://app.logrocket.com/acme/shop/s/5-abc/0"
+from mainstay.observability import output
+from mainstay.observability.reports import begin_request, sentry, setup
+from mainstay.observability.reports.filtering import OUTAGES_PER_MINUTE, PER_MINUTE
+from tests.unit.observability.reports.flood import REFUSED, Clock, capped, django_error
 
 
 class Kept(Transport):
@@ -65,30 +66,6 @@ def test_report_carries_release_environment_and_request(sent: list[dict[str, Any
 def test_what_a_client_caused_is_not_reported(sent: list[dict[str, Any]]) -> None:
     _report(DisallowedHost("evil.example"))
     assert sent == []
-
-
-def test_browser_session_is_attached() -> None:
-    event = attach_request({"request": {"headers": {"X-Logrocket-Url": SESSION}}}, {})
-    assert event is not None
-    assert event["contexts"]["logrocket"] == {"session_url": SESSION}
-    assert event["tags"]["logrocket"] == SESSION
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        "http://app.logrocket.com/s",
-        "javascript:alert(1)",
-        "https://",
-        "https://x.example/" + "a" * 500,
-        "https://x.example/a b",
-        "https://x.example/\n",
-        "https://[",
-        "",
-    ],
-)
-def test_anything_but_a_session_address_is_dropped(value: str) -> None:
-    assert logrocket_session({"X-LogRocket-URL": value}) is None
 
 
 def test_without_an_address_nothing_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,7 +123,7 @@ def test_the_access_line_knows_whether_sentry_looks_at_it(
     """It passes by the access logger, unless it was told to send log lines."""
     monkeypatch.setenv("SENTRY_DSN", "http://key@127.0.0.1:9/1")
     monkeypatch.setattr(output, "UNWATCHED", list(output.UNWATCHED))
-    monkeypatch.setattr(reports, "UNWATCHED", output.UNWATCHED)
+    monkeypatch.setattr(sentry, "UNWATCHED", output.UNWATCHED)
     before = logging.Logger.callHandlers
 
     def wrap(**given: Any) -> None:  # as its integration for logging does
@@ -159,3 +136,49 @@ def test_the_access_line_knows_whether_sentry_looks_at_it(
     assert (logging.Logger.callHandlers in output.UNWATCHED) is unwatched
     sentry_sdk.get_client().close()
     sentry_sdk.get_global_scope().set_client(None)
+
+
+def test_an_outage_s_reports_are_not_even_built_beyond_the_cap(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To build one reads source lines of every frame: 20 ms that a thousand requests of an outage would all spend."""
+    reports = capped(clock)
+    built: list[object] = []
+
+    def build(exc_info: Any, request: Any, *, handled: bool) -> None:
+        built.append(reports.before_send({}, {"exc_info": exc_info}))
+
+    monkeypatch.setattr(sentry, "REPORTS", reports)
+    monkeypatch.setattr(sentry, "is_active", lambda: True)
+    monkeypatch.setattr(sentry, "_capture", build)
+    for _ in range(1000):
+        sentry.report_outage(django_error(REFUSED))
+    assert len(built) == OUTAGES_PER_MINUTE
+    assert None not in built
+    assert reports.dropped["outage"].value == 1000 - OUTAGES_PER_MINUTE
+    clock.now = 60.0
+    sentry.report_outage(django_error(REFUSED))
+    assert len(built) == OUTAGES_PER_MINUTE + 1
+
+
+def test_what_was_dropped_is_told_as_a_report_of_its_own(
+    sent: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting: list[Callable[[], None]] = []
+
+    class Later:
+        def __init__(self, seconds: float, tell: Callable[[], None]) -> None:
+            self._tell = tell
+
+        def start(self) -> None:
+            waiting.append(self._tell)
+
+    monkeypatch.setattr(threading, "Timer", Later)
+    for number in range(PER_MINUTE + 3):
+        _report(ValueError(str(number)))
+    (tell,) = waiting
+    tell()
+    summary = sent[-1]
+    assert len(sent) == PER_MINUTE + 1
+    assert summary["message"] == "3 error reports of this process were dropped within a minute"
+    assert summary["level"] == "warning"

@@ -1,0 +1,19 @@
+"""What ``[system]`` may say: the name of the whole."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from mainstay.base.schema import key
+from mainstay.ops.topology.declaration.spelling import NAME
+
+
+@dataclass(frozen=True, slots=True)
+class SystemTable:
+    name: str | None = key(
+        NAME,
+        "The name of the whole system. It names the state folder, so two systems need two names.",
+        default=None,
+        because="the name of the folder that holds the file",
+        examples=["boxoffice"],
+    )
