@@ -41,6 +41,7 @@ class Browse(Journey):
         listing = await client.get("/api/events/")
         events = [row["id"] for row in listing.json["results"]]
         self.pages = ["/", "/api/events/", *(f"/api/events/{event}/" for event in events[:5])]
+        self.pages += [f"/api/events/{event}/seats/" for event in events[:3]]  # for which catalog asks orders
 
     async def step(self, client: Client, number: int) -> None:
         await client.get(self.pages[number % len(self.pages)])
