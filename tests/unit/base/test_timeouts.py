@@ -13,7 +13,12 @@ def test_turn_and_lock_fill_what_a_statement_may_take() -> None:
 
 @pytest.mark.parametrize(
     ("statement", "lock", "turn"),
-    [("5", "2", 3.0), ("2.5", "1", 1.5), ("60", "2", timeouts.LONGEST_TURN), ("1", "2", timeouts.SHORTEST_TURN)],
+    [
+        ("5", "2", 3.0),
+        ("2.5", "1", 1.5),
+        ("60", "2", timeouts.LONGEST_TURN),
+        ("1", "2", timeouts.SHORTEST_TURN),
+    ],
 )
 def test_it_follows_the_file(statement: str, lock: str, turn: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(wire.STATEMENT_TIMEOUT, statement)

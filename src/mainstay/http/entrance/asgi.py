@@ -78,7 +78,9 @@ class AsgiEntrance:
         try:
             if not well_formed:
                 await reply.answer(answers.malformed(exchange.accept))
-            elif (verdict := self._ask(exchange)) is True or (verdict and await self._wait(verdict, exchange)):
+            elif (verdict := self._ask(exchange)) is True or (
+                verdict and await self._wait(verdict, exchange)
+            ):
                 reply.begin()
                 await self._application(scope, reply.receive, reply.send)
                 await reply.end()

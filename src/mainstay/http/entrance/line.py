@@ -36,7 +36,8 @@ def render(exchange: Exchange, seconds: float, formatter: JsonFormatter) -> str:
         f'"method":{quoted(scrubbing.scrub_text(exchange.method, METHOD_LIMIT))},'
         f'"path":{quoted(scrubbing.scrub_path(exchange.path, route))},"route":{quoted(route)},'
         f'"status":{exchange.status},"duration_ms":{seconds * 1000:.2f},'
-        f'"wait_ms":{exchange.waited * 1000:.2f},"db_ms":{exchange.db_seconds * 1000:.2f},"db_count":{exchange.db_count},'
+        f'"wait_ms":{exchange.waited * 1000:.2f},'
+        f'"db_ms":{exchange.db_seconds * 1000:.2f},"db_count":{exchange.db_count},'
         f'"bytes":{exchange.sent},"client":{quoted(exchange.client)},'
         f'"user_agent":{quoted(scrubbing.scrub_text(exchange.user_agent))}}}\n'
     )
