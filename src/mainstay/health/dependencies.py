@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from mainstay.health import progress
 from mainstay.observability import scrubbing
 
 LIMIT = 1.0
@@ -121,11 +122,12 @@ class _Asked:
 
 def _answer(check: Check) -> tuple[bool, str]:
     try:
-        if inspect.iscoroutinefunction(check):
-            asyncio.run(check())
-        else:
-            check()
-    except Exception as error:  # whatever a check raises is its answer
+        answer = check()
+        if inspect.iscoroutine(
+            answer
+        ):  # not the function is asked: a partial or a lambda may give one as well
+            asyncio.run(answer)
+    except (Exception, asyncio.CancelledError, SystemExit) as error:  # whatever a check raises is its answer
         words = scrubbing.scrub_text(" ".join(str(error).split()))[:WORDS]
         return False, f"{type(error).__name__}: {words}" if words else type(error).__name__
     return True, ""
@@ -193,6 +195,7 @@ class Watch:
                     thread.start()
 
     def _keep_asking(self, name: str, asked: _Asked) -> None:
+        progress.only_look()
         while time.monotonic() - self._wanted < self.forgotten and name in self._asked:
             asked.ask()
             time.sleep(asked.dependency.every)
