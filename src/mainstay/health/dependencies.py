@@ -63,7 +63,8 @@ class Dependency:
         for name in ("limit", "every"):
             seconds = getattr(self, name)
             # A later comparison with the clock would fail in the probe, where nobody looks for the declaration.
-            if not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
+            is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+            if not is_number or not 0 < seconds < math.inf:
                 what = f"`{name}` of dependency {self.name!r}"
                 raise ValueError(f"{what} is a number of seconds above 0, such as 1.0, not {seconds!r}")
 

@@ -44,11 +44,16 @@ def watching(*dependencies: Dependency, forgotten: float = 60.0) -> Watch:
 
 
 @pytest.mark.parametrize("name", ["limit", "every"])
-@pytest.mark.parametrize("seconds", ["1s", None, 0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("seconds", ["1s", None, 0, -1.0, float("nan"), float("inf"), True, [1.0], 1j])
 def test_a_time_that_is_none_is_refused_where_it_is_declared(name: str, seconds: Any) -> None:
     given: dict[str, Any] = {name: seconds}
     with pytest.raises(ValueError, match=f"`{name}` of dependency 'search' is a number of seconds above 0"):
         dependency("search", **given)
+
+
+def test_a_role_that_is_none_is_refused_where_it_is_declared() -> None:
+    with pytest.raises(ValueError, match="'importnat' is not a valid Role"):
+        dependency("search", role="importnat")
 
 
 def broken() -> None:
