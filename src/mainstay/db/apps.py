@@ -14,7 +14,8 @@ class DatabaseConfig(AppConfig):
 
     def ready(self) -> None:
         twin.check(settings.DATABASES)
-        from mainstay.db import statements, turns  # Django imports its database layer once settings are there
+        # Django's database layer imports only once settings are there.
+        from mainstay.db import statements, turns
         from mainstay.db.checks import check_databases  # reads URLs, which may import models
 
         checks.register(check_databases)

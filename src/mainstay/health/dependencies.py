@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from mainstay.health import progress
 from mainstay.observability import scrubbing
 
 LIMIT = 1.0
@@ -62,7 +63,8 @@ class Dependency:
         for name in ("limit", "every"):
             seconds = getattr(self, name)
             # A later comparison with the clock would fail in the probe, where nobody looks for the declaration.
-            if not isinstance(seconds, int | float) or not 0 < seconds < math.inf:
+            is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+            if not is_number or not 0 < seconds < math.inf:
                 what = f"`{name}` of dependency {self.name!r}"
                 raise ValueError(f"{what} is a number of seconds above 0, such as 1.0, not {seconds!r}")
 
@@ -121,11 +123,12 @@ class _Asked:
 
 def _answer(check: Check) -> tuple[bool, str]:
     try:
-        if inspect.iscoroutinefunction(check):
-            asyncio.run(check())
-        else:
-            check()
-    except Exception as error:  # whatever a check raises is its answer
+        answer = check()
+        if inspect.iscoroutine(
+            answer
+        ):  # not the function is asked: a partial or a lambda may give one as well
+            asyncio.run(answer)
+    except (Exception, asyncio.CancelledError, SystemExit) as error:  # whatever a check raises is its answer
         words = scrubbing.scrub_text(" ".join(str(error).split()))[:WORDS]
         return False, f"{type(error).__name__}: {words}" if words else type(error).__name__
     return True, ""
@@ -193,6 +196,7 @@ class Watch:
                     thread.start()
 
     def _keep_asking(self, name: str, asked: _Asked) -> None:
+        progress.only_look()
         while time.monotonic() - self._wanted < self.forgotten and name in self._asked:
             asked.ask()
             time.sleep(asked.dependency.every)

@@ -2,13 +2,15 @@
 Whether a process that nobody asks anything gets on with its work.
 
 A worker, a relay or a beat is alive long after it has stopped doing anything. Each finished database
-statement and each `beat` counts as progress. What has made none for a while is not ready; it is not
-killed for that, because a long task may be the reason.
+statement of its own and each `beat` counts as progress; what a probe or a scrape asks the database does not, since
+that goes on however stuck the work is. What has made none for a while is not ready; it is not killed for that,
+because a long task may be the reason.
 """
 
 from __future__ import annotations
 
 import time
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 WITHIN = 60.0
@@ -40,8 +42,16 @@ def beat() -> None:
     PROGRESS.beat()
 
 
+_is_onlooker: ContextVar[bool] = ContextVar("mainstay_is_onlooker", default=False)
+
+
+def only_look() -> None:
+    """Say that the thread that calls this does no work: no statement of it counts from now on."""
+    _is_onlooker.set(True)
+
+
 def follow_statements() -> None:
-    """Let every finished database statement of this process count as progress."""
+    """Let every finished database statement of this process count as progress, but for those of who `only_look`."""
     from django.db.backends.signals import connection_created
 
     connection_created.connect(_wrap, dispatch_uid="mainstay.health.progress")
@@ -55,5 +65,6 @@ def _wrap(sender: object, connection: object, **_: object) -> None:
 
 def _count(execute, sql, params, many, context):  # type: ignore[no-untyped-def]  # as Django calls it
     result = execute(sql, params, many, context)
-    PROGRESS.beat()
+    if not _is_onlooker.get():
+        PROGRESS.beat()
     return result

@@ -17,7 +17,9 @@ class HttpConfig(AppConfig):
         from mainstay.health.builtin import declare
         from mainstay.http.checks import check_settings
         from mainstay.http.server.probes import start_if_asked
+        from mainstay.observability.reports import tell_gap
 
         checks.register(check_settings)
+        tell_gap()
         declare()
         start_if_asked()

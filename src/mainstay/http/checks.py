@@ -15,13 +15,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import import_string
 
 from mainstay.base import environment, options
-from mainstay.base.errors import InvalidInput, nearest
+from mainstay.base.errors import InvalidInput, Problem, nearest
 from mainstay.base.traps import Trap
 from mainstay.health.dependencies import WATCH
 from mainstay.http import options as http_options
 from mainstay.http.limits import options as limit_options
 from mainstay.http.security import CSP
 from mainstay.http.settings import DEVELOPMENT_KEY, MIDDLEWARE
+from mainstay.observability import reports
 
 ENTRANCE = MIDDLEWARE[0]
 
@@ -86,6 +87,12 @@ UNSENT_POLICY = Trap(
     "Put *mainstay.csp_middleware() behind SecurityMiddleware in MIDDLEWARE (Django 6), or take the setting out.",
     "Browsers are told nothing: a script that got into a page runs as if there were no policy.",
 )
+UNREPORTED = Trap(
+    "mainstay.W211",
+    "SENTRY_DSN is set, and {gap}.",
+    'pip install "django-mainstay[observability]", and LOGGING = mainstay.observability() in the settings.',
+    "Whoever set the address believes that errors are reported, and nobody is told of any.",
+)
 TRAPS = (
     ENTRANCE_ORDER,
     DEBUG_ON,
@@ -97,6 +104,7 @@ TRAPS = (
     BAD_OPTION,
     EARLY_ACK,
     UNSENT_POLICY,
+    UNREPORTED,
 )
 
 LOCAL = "django.core.cache.backends.locmem.LocMemCache"
@@ -108,7 +116,7 @@ CELERY = ("CELERY_TASK_ACKS_LATE", "CELERY_TASK_REJECT_ON_WORKER_LOST")
 
 def check_settings(**kwargs: Any) -> list[CheckMessage]:
     """Everything that `TRAPS` names."""
-    found = [*_front(), *_options(), *_values(), *_dependencies(), *_celery()]
+    found = [*_front(), *_options(), *_values(), *_dependencies(), *_celery(), *_reports()]
     if environment.is_managed():
         found += [*_managed(), *_shared()]
     return found
@@ -192,15 +200,18 @@ def _options() -> Iterator[CheckMessage]:
 
 def _values() -> Iterator[CheckMessage]:
     """Values that do not fit, and middleware that is to run as in Django and does not run at all."""
+    problems: dict[str, Problem] = {}
     for read in (http_options.read, limit_options.read):
         try:
             read()
         except InvalidInput as error:
-            for problem in error.problems:
-                if problem.path.count("[") > 1 and problem.id != "http.unknown-option":
-                    facts = {"path": problem.path, "found": problem.found, "expected": problem.expected}
-                    yield report(BAD_OPTION, **facts, hint=problem.hint or "Correct it in the settings.")
-            return
+            problems |= {problem.path: problem for problem in error.problems}
+    for problem in problems.values():
+        if problem.path.count("[") > 1 and problem.id != "http.unknown-option":
+            facts = {"path": problem.path, "found": problem.found, "expected": problem.expected}
+            yield report(BAD_OPTION, **facts, hint=problem.hint or "Correct it in the settings.")
+    if problems:
+        return
     for path in http_options.read().adapted:
         if path not in settings.MIDDLEWARE:
             facts = {"path": 'MAINSTAY["http"]["adapted"]', "found": repr(path), "expected": "in MIDDLEWARE"}
@@ -220,6 +231,11 @@ def _dependencies() -> Iterator[CheckMessage]:
 def _unknown(what: str, name: str, known: Any) -> CheckMessage:
     listed = f"There are {', '.join(sorted(known))}."
     return report(UNKNOWN_OPTION, what=what, hint=nearest(name, known) or listed)
+
+
+def _reports() -> Iterator[CheckMessage]:
+    if gap := reports.find_gap():
+        yield report(UNREPORTED, gap=gap)
 
 
 def _celery() -> Iterator[CheckMessage]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar, cast
 
 from asgiref.sync import iscoroutinefunction
@@ -85,9 +86,21 @@ def _resolve(path: str) -> Criticality:
     from django.urls import resolve
 
     try:
-        return of_view(resolve(path).func)
+        with _language_of(path):
+            return of_view(resolve(path).func)
     except Exception:  # no such path, or URLs that do not load: the request itself will say so
         return Criticality.CRITICAL
+
+
+def _language_of(path: str) -> AbstractContextManager[object]:
+    """The language in which ``LocaleMiddleware`` will resolve it; active until then is that of an earlier request."""
+    from django.conf import settings
+    from django.conf.urls.i18n import is_language_prefix_patterns_used
+    from django.utils import translation
+
+    if not (settings.USE_I18N and is_language_prefix_patterns_used(settings.ROOT_URLCONF)[0]):
+        return nullcontext()
+    return translation.override(translation.get_language_from_path(path) or settings.LANGUAGE_CODE)
 
 
 def _note(level: Criticality) -> None:

@@ -54,7 +54,7 @@ def deadline(seconds: float) -> Callable[[View], View]:
         >>> @deadline(2.0)
         ... def search(request): ...
     """
-    if not isinstance(seconds, int | float) or not 0 < seconds < NEVER:
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 < seconds < NEVER:
         hint = "; write @deadline(2.0) above the view" if callable(seconds) else ""
         raise ValueError(f"a deadline is a number of seconds above 0, not {seconds!r}{hint}")
 

@@ -2,18 +2,27 @@
 Where a capability puts its figures for ``/metrics``, without knowing who reads them.
 
 A source is a callable that is asked at each scrape and yields `Figure` values. A source that
-fails is left out of that scrape, named in a count, and costs nobody else's figures.
+fails, or makes a figure that Prometheus could not read, is left out of that scrape, named in a count, and costs
+nobody else's figures.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import islice
 from threading import Lock
 
 SAMPLES_LIMIT = 500
-"""Samples that one source may yield; what comes after is counted and left out."""
+"""Samples that one source may yield; what comes after is left out, and counted as a failure of the source."""
+
+KINDS = frozenset({"counter", "gauge"})
+
+_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
+"""What Prometheus takes (https://prometheus.io/docs/concepts/data_model/)."""
 
 _logger = logging.getLogger("mainstay.observability")
 
@@ -25,6 +34,9 @@ class Figure:
 
     ``kind`` is ``counter`` (only grows; named ``…_total``) or ``gauge``. Label values must come
     from a set that is bounded by the code, never by what clients send.
+
+    Raises:
+        ValueError: Prometheus could not read it; said here, where it is one source's, and not on the page.
     """
 
     name: str
@@ -32,6 +44,17 @@ class Figure:
     value: float
     kind: str = "gauge"
     labels: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        names = (self.name, *(name for name, _ in self.labels))
+        if not all(isinstance(name, str) and _NAME.fullmatch(name) for name in names):
+            raise ValueError(f"a metric and its labels have names of letters, digits and _, not {names}")
+        if not all(isinstance(value, str) for _, value in self.labels):
+            raise ValueError(f"the labels of {self.name} are texts, not {self.labels}")
+        if self.kind not in KINDS or not isinstance(self.value, int | float | Decimal):
+            raise ValueError(
+                f"{self.name} is a counter or a gauge and a number, not {self.kind} {self.value!r}"
+            )
 
 
 Source = Callable[[], Iterable[Figure]]
@@ -70,15 +93,13 @@ class Registry:
         """Every sample of every source that answers."""
         for capability, source in list(self.sources.items()):
             try:
-                samples = list(_bounded(source()))
+                samples = list(islice(source(), SAMPLES_LIMIT + 1))
             except Exception as error:  # another capability's mistake must not cost the scrape
-                if not self.failures[capability]:
-                    _logger.warning(
-                        "figures of %s are missing: %s", capability, error, extra={"capability": capability}
-                    )
-                self.failures[capability] += 1
+                self._note_failure(capability, error)
                 continue
-            yield from samples
+            if len(samples) > SAMPLES_LIMIT:
+                self._note_failure(capability, f"there are more than {SAMPLES_LIMIT}")
+            yield from samples[:SAMPLES_LIMIT]
         for capability, failures in self.failures.items():
             yield Figure(
                 "mainstay_metrics_source_failures_total",
@@ -88,12 +109,12 @@ class Registry:
                 (("capability", capability),),
             )
 
-
-def _bounded(samples: Iterable[Figure]) -> Iterator[Figure]:
-    for number, sample in enumerate(samples):
-        if number == SAMPLES_LIMIT:
-            return
-        yield sample
+    def _note_failure(self, capability: str, why: object) -> None:
+        if not self.failures[capability]:
+            _logger.warning(
+                "figures of %s are missing: %s", capability, why, extra={"capability": capability}
+            )
+        self.failures[capability] += 1
 
 
 FIGURES = Registry()

@@ -9,11 +9,14 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 from mainstay.base import wire
 from mainstay.ops.supervise.twin import Twin
+from tests.integration.inside.database import Database
 from tests.integration.inside.replica import Replica
 
 Start = Callable[..., Replica]
@@ -140,6 +143,28 @@ def test_a_worker_that_names_its_own_settings_is_ended(root: Path, run: Run) -> 
     ended = run("manage.py", "flush", "--noinput")
     assert "twin.not-apart" in ended.stderr, ended.stderr
     assert groups(root / "db.sqlite3") == ["real"]
+
+
+def test_a_database_that_may_be_read_is_not_written(
+    root: Path, run: Run, variables: dict[str, str], postgres: Database
+) -> None:
+    """By a command with whatever it does, since it is the server that says no."""
+    parts = urlsplit(postgres.fresh())
+    entry = {"ENGINE": "django.db.backends.postgresql", "HOST": parts.hostname, "PORT": parts.port}
+    entry |= {"NAME": parts.path[1:], "USER": "app", "OPTIONS": {"options": "-c statement_timeout=5000"}}
+    settings = root / "shop" / "settings.py"
+    settings.write_text(settings.read_text() + f"\nDATABASES['live'] = {entry!r}\n")
+    with psycopg.connect(parts.geturl(), autocommit=True) as connection:
+        connection.execute("CREATE TABLE stock AS SELECT 7 AS left")
+        variables[wire.TWIN_READS] = "live"
+        code = "from django.db import connections; c = connections['live'].cursor(); "
+        reading = run("manage.py", "shell", "-c", code + "c.execute('TABLE stock'); print(c.fetchall())")
+        assert "[(7,)]" in reading.stdout, reading.stderr
+        for statement in ("DELETE FROM stock", "CREATE TABLE other ()", "TRUNCATE stock"):
+            writing = run("manage.py", "shell", "-c", f"{code}c.execute({statement!r})")
+            assert writing.returncode != 0, statement
+            assert "in a read-only transaction" in writing.stderr
+        assert connection.execute("TABLE stock").fetchall() == [(7,)]
 
 
 def test_a_database_elsewhere_ends_the_preparation_by_its_name(root: Path, run: Run) -> None:

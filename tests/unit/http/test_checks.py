@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 import sys
 
@@ -26,6 +28,7 @@ OTHER = "django.middleware.common.CommonMiddleware"
 def sound(settings, monkeypatch):
     """A project in which nothing is wrong, in a process of a running system."""
     monkeypatch.setenv("MAINSTAY_SERVICE", "shop")
+    monkeypatch.delenv("SENTRY_DSN", raising=False)
     settings.MIDDLEWARE = [checks.ENTRANCE, OTHER]
     settings.SECRET_KEY = "a-real-one" * 5
     settings.ALLOWED_HOSTS = ["shop.example"]
@@ -101,6 +104,26 @@ def test_a_policy_that_is_sent_is_silent(sound, monkeypatch, own):
     assert found() == []
 
 
+def test_all_that_is_wrong_is_told_at_once_and_nothing_twice(sound):
+    sound.MAINSTAY = {"http": {"deadline": "soon", "rate_limits": {"replicas": "x"}}}
+    assert [message.msg.partition(" is ")[0] for message in checks.check_settings()] == [
+        'MAINSTAY["http"]["deadline"]',
+        'MAINSTAY["http"]["rate_limits"][\'replicas\']',
+    ]
+    sound.MAINSTAY = {"http": {"rate_limits": 7}}
+    assert found() == [checks.BAD_OPTION.id]
+
+
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_an_address_for_errors_to_which_nothing_is_reported_is_told(sound, monkeypatch, is_installed):
+    monkeypatch.setenv("SENTRY_DSN", "http://key@127.0.0.1:9/1")
+    if not is_installed:
+        monkeypatch.setitem(sys.modules, "sentry_sdk", None)
+    (message,) = checks.check_settings()
+    assert message.id == "mainstay.W211"
+    assert ("sentry-sdk is not installed" in message.msg) is not is_installed
+
+
 def test_a_misspelt_option_has_a_hint(sound):
     sound.MAINSTAY = {"http": {"problem_bas": ""}}
     assert checks.check_settings()[0].hint == "did you mean 'problem_base'?"
@@ -143,3 +166,20 @@ def test_the_apps_register_their_checks():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['mainstay.W101', 'mainstay.W201', 'mainstay.W207']"
+
+
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_a_process_says_once_at_its_start_that_it_reports_to_nobody(is_installed):
+    """Through the project's own logging, which stands by then; and nothing where reports run."""
+    code = (
+        "import sys, os, django; from django.conf import settings\n"
+        f"sys.modules.update({{}} if {is_installed} else {{'sentry_sdk': None}})\n"
+        "from mainstay import settings as mainstay\n"
+        "settings.configure(SECRET_KEY='k' * 50, INSTALLED_APPS=['mainstay.http'], LOGGING=mainstay.observability())\n"
+        "django.setup()"
+    )
+    env = {**os.environ, "SENTRY_DSN": "http://key@127.0.0.1:9/1"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
+    said = [json.loads(line)["event"] for line in done.stdout.splitlines()]
+    gap = "errors of this process are reported to nobody: SENTRY_DSN is set, and sentry-sdk is not installed"
+    assert said == ([] if is_installed else [gap])

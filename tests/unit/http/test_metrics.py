@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Iterator
 from threading import Thread
 from typing import Any
 
@@ -15,7 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from mainstay.http import metrics, routes
 from mainstay.http.exchange import Exchange
-from mainstay.http.metrics import OVERFLOW, Metrics
+from mainstay.http.metrics import OVERFLOW, Answers, Metrics
 from mainstay.observability import output
 from mainstay.observability.figures import Figure, Registry
 
@@ -137,6 +138,81 @@ def test_answers_of_many_threads_are_all_counted() -> None:
     for thread in threads:
         thread.join()
     assert read(made.compatible)["django_http_requests_before_middlewares_total", ()] == 8000
+
+
+class Interrupted(float):
+    """A duration while which is added another thread has its turn, as between any two steps of an addition."""
+
+    meanwhile: Callable[[], object]
+
+    def __radd__(self, other: float) -> float:
+        self.others = Thread(target=self.meanwhile)
+        self.others.start()
+        self.others.join(0.2)  # who has to wait for a lock gets no further
+        return other + float(self)
+
+
+def test_an_answer_that_is_counted_meanwhile_is_not_lost() -> None:
+    answers = Answers()
+    seconds = Interrupted(1.0)
+    seconds.meanwhile = lambda: answers.count(200, "home", "GET", 2.0)
+    answers.count(200, "home", "GET", seconds)
+    seconds.others.join()
+    ((_, series),) = answers.read()
+    assert (sum(series.buckets), series.seconds) == (2, 3.0)
+
+
+def test_a_scrape_never_sees_half_an_answer() -> None:
+    answers = Answers()
+    seconds, seen = Interrupted(1.0), []
+    seconds.meanwhile = lambda: seen.extend(answers.read())
+    answers.count(200, "home", "GET", seconds)
+    seconds.others.join()
+    ((_, series),) = seen
+    assert (sum(series.buckets), series.seconds) == (1, 1.0)
+
+
+def test_an_answer_that_is_counted_while_one_scrapes_is_in_or_not() -> None:
+    class Copied(list[int]):
+        """While it is copied another thread has its turn."""
+
+        def __iter__(self) -> Iterator[int]:
+            *most, last = super().__iter__()
+            yield from most
+            others.start()
+            others.join(0.2)
+            yield last
+
+    answers = Answers()
+    others = Thread(target=answers.count, args=(200, "home", "GET", 2.0))
+    answers.count(200, "home", "GET", 1.0)
+    (series,) = answers._series.values()
+    series.buckets = Copied(series.buckets)
+    ((_, seen),) = answers.read()
+    others.join()
+    assert (sum(seen.buckets), seen.seconds) == (1, 1.0)
+
+
+def test_two_threads_that_see_a_view_first_share_its_series() -> None:
+    class Looked(dict[Any, Any]):
+        """While it is looked whether there is room for one more, another thread has its turn."""
+
+        others: Thread | None = None
+
+        def __len__(self) -> int:
+            if self.others is None:
+                self.others = Thread(target=answers.count, args=(200, "home", "GET", 2.0))
+                self.others.start()
+                self.others.join(0.2)
+            return super().__len__()
+
+    answers = Answers()
+    answers._series = looked = Looked()
+    answers.count(200, "home", "GET", 1.0)
+    assert looked.others is not None
+    looked.others.join()
+    ((_, series),) = answers.read()
+    assert (sum(series.buckets), series.seconds) == (2, 3.0)
 
 
 def test_nothing_observed_is_still_a_valid_page() -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from asgiref.sync import markcoroutinefunction
+from django.conf.urls.i18n import i18n_patterns
 from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 from django.urls import path
+from django.utils import translation
 from django.utils.decorators import method_decorator
 from django.views import View
 
@@ -283,6 +287,54 @@ def test_importance_is_known_from_the_path_alone(where: str, level: Criticality)
     criticalities._resolve.cache_clear()
 
 
+class Elsewhere:
+    """Other URLs, as a middleware may choose them by the name of the host."""
+
+    urlpatterns = (path("suggestions/<int:number>/", plain), path("poll/deep/", suggestions, {"number": 1}))
+
+
+async def test_urls_that_a_middleware_chooses_come_too_late_for_admission_and_not_for_the_view(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What docs/concepts/criticality.md says: admission is decided before any middleware runs."""
+    from django.core.handlers.asgi import ASGIHandler
+
+    def choose(get_response: Any) -> Any:
+        async def respond(request: HttpRequest) -> Any:
+            request.urlconf = Elsewhere  # type: ignore[assignment]
+            return await get_response(request)
+
+        return markcoroutinefunction(respond)
+
+    choose.async_capable, choose.sync_capable = True, False  # type: ignore[attr-defined]
+    monkeypatch.setitem(globals(), "choose", choose)
+    criticalities._resolve.cache_clear()
+    with override_settings(ROOT_URLCONF=__name__, MIDDLEWARE=[f"{__name__}.choose"]):
+        assert criticalities.of_path("/suggestions/7/") is Criticality.SHEDDABLE
+        assert criticalities.of_path("/poll/deep/") is Criticality.CRITICAL
+        entrance, admission = asgi(ASGIHandler())
+        seen.clear()
+        assert (await call_asgi(entrance, "/poll/deep/")).status == 200
+    criticalities._resolve.cache_clear()
+    assert seen == [Criticality.SHEDDABLE]
+    assert admission.figures()["admitted"]["sheddable"] == 1
+
+
+class Languages:
+    urlpatterns = tuple(i18n_patterns(path("suggestions/<int:number>/", suggestions)))
+
+
+@pytest.mark.parametrize("active", ["en", "de"])
+def test_importance_of_a_path_that_begins_with_a_language(active: str) -> None:
+    """The language is that of the path, and not whichever the thread's last request had."""
+    criticalities._resolve.cache_clear()
+    with override_settings(ROOT_URLCONF=Languages, LANGUAGE_CODE="en"), translation.override(active):
+        found = {where: criticalities.of_path(f"/{where}/suggestions/7/") for where in ("en", "de", "xx")}
+        assert translation.get_language() == active
+    criticalities._resolve.cache_clear()
+    assert found == {"en": Criticality.SHEDDABLE, "de": Criticality.SHEDDABLE, "xx": Criticality.CRITICAL}
+
+
 @pytest.mark.parametrize(("where", "level"), [pair for pair in LEVELS.items() if pair[0] != "/nowhere/"])
 async def test_the_view_and_its_calls_know_it(where: str, level: Criticality) -> None:
     from django.core.handlers.asgi import ASGIHandler
@@ -328,6 +380,41 @@ def test_without_options_there_are_defaults(given: object) -> None:
 
 
 # --- who is refused -----------------------------------------------------------------------------------
+
+
+async def test_two_who_are_refused_share_nothing_but_the_words() -> None:
+    """A server, or a middleware in front, adds to the headers that it is given."""
+    given: list[list[Any]] = []
+
+    class Careless:
+        """Keeps the list of headers and adds a cookie to it."""
+
+        def __init__(self, entrance: Any) -> None:
+            self.entrance = entrance
+
+        def start(self, start_response: Any) -> Any:
+            def start(status: str, headers: list[Any], *rest: Any) -> Any:
+                begun = start_response(status, list(headers), *rest)
+                headers.append(("Set-Cookie", "mine=1"))
+                given.append(headers)
+                return begun
+
+            return start
+
+        def __call__(self, environ: Any, start_response: Any) -> Any:
+            return self.entrance(environ, self.start(start_response))
+
+    entrance, admission = wsgi(None, room=1)
+    admission.in_flight = 1
+    answers = [call_wsgi(Careless(entrance), "/") for _ in range(3)]
+    other, admission = asgi(None, room=1)
+    admission.in_flight = 1
+    answers += [await call_asgi(other, "/") for _ in range(3)]
+    assert len({id(headers) for headers in given}) == 3
+    assert not any("set-cookie" in answer.headers for answer in answers)
+    ids = [answer.headers["x-request-id"] for answer in answers]
+    assert len(set(ids)) == 6
+    assert [json.loads(answer.body)["request_id"] for answer in answers] == ids
 
 
 async def test_the_refused_are_told_what_admission_says(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+from prometheus_client import generate_latest
 
+from mainstay.http.metrics import Metrics
 from mainstay.observability.figures import SAMPLES_LIMIT, Count, Figure, Registry
 
 FAILURES = "mainstay_metrics_source_failures_total"
@@ -40,7 +43,31 @@ def test_a_source_that_fails_costs_its_own_figures_only(caplog: pytest.LogCaptur
     assert len(caplog.records) == 1
 
 
-def test_a_source_without_end_is_cut() -> None:
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"name": "a name with blanks"},
+        {"name": ""},
+        {"value": None},
+        {"value": "7"},
+        {"kind": "histogram"},
+        {"labels": (("a-b", "x"),)},
+        {"labels": (("queue", 7),)},
+    ],
+)
+def test_a_figure_that_nobody_can_read_costs_no_page(given: dict[str, Any]) -> None:
+    def careless() -> Iterator[Figure]:
+        yield Figure(**{"name": "mainstay_x", "help": "X.", "value": 1, **given})
+
+    registry = Registry()
+    registry.register("careless", careless)
+    registry.register("sound", lambda: [Figure("mainstay_sound", "Sound.", 2)])
+    page = generate_latest(Metrics(figures=registry).registry).decode()
+    assert "mainstay_sound 2.0" in page
+    assert f'{FAILURES}{{capability="careless"}} 1.0' in page
+
+
+def test_a_source_without_end_is_cut_and_counted() -> None:
     def endless() -> Iterator[Figure]:
         number = 0
         while True:
@@ -49,4 +76,9 @@ def test_a_source_without_end_is_cut() -> None:
 
     registry = Registry()
     registry.register("endless", endless)
-    assert sum(figure.name != FAILURES for figure in registry.read()) == SAMPLES_LIMIT
+    figures = list(registry.read())
+    assert sum(figure.name != FAILURES for figure in figures) == SAMPLES_LIMIT
+    assert [figure.value for figure in figures if figure.name == FAILURES] == [1]
+
+    registry.register("endless", lambda: [Figure("mainstay_x", "X.", 1)] * SAMPLES_LIMIT)
+    assert [figure.value for figure in registry.read() if figure.name == FAILURES] == [1], "just enough"

@@ -31,6 +31,7 @@ class Probes(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """The name is the standard library's."""
+        progress.only_look()  # each request has a thread of its own
         path = self.path.partition("?")[0]
         if path not in answers.PATHS:
             answer = answers.problem(404, detail="Only probes and metrics are answered here.")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from mainstay.base import environment, wire
@@ -42,10 +43,14 @@ def setup(*, per_minute: int = PER_MINUTE, **options: Any) -> bool:
     Start error reports if ``SENTRY_DSN`` is set, and say whether they run.
 
     Call it in the settings file; ``options`` go to ``sentry_sdk.init`` and win over
-    the defaults here. Without sentry-sdk installed nothing happens.
+    the defaults here. Without sentry-sdk installed there are no reports; the process says so once it has
+    started, and the system check ``mainstay.W211`` does.
 
     Args:
         per_minute: Reports of one process in a minute; what is over is counted.
+
+    Raises:
+        InvalidInput: ``SENTRY_DSN`` is no address of a project.
     """
     global REPORTS
     dsn = environment.text(wire.SENTRY_DSN)
@@ -54,12 +59,17 @@ def setup(*, per_minute: int = PER_MINUTE, **options: Any) -> bool:
     try:
         import sentry_sdk
         from sentry_sdk.integrations.logging import ignore_logger
+        from sentry_sdk.utils import BadDsn
     except ImportError:
         return False
     REPORTS = Reports(_send_summary, per_minute)
     scrubbing.learn_environment()
     before = logging.Logger.callHandlers
-    sentry_sdk.init(**{**defaults(dsn), **options})
+    try:
+        sentry_sdk.init(**{**defaults(dsn), **options})
+    except BadDsn:  # it holds a key, and sentry-sdk's message parts of it
+        expected, found = "https://KEY@HOST/PROJECT", "a value that is not shown"
+        raise environment.invalid(wire.SENTRY_DSN, expected, found) from None
     for name in SILENT_LOGGERS:
         ignore_logger(name)
     if before in UNWATCHED and not _takes_lines(sentry_sdk.get_client().options):
@@ -96,6 +106,19 @@ def is_active() -> bool:
     """Whether reports go anywhere from this process."""
     sentry = sys.modules.get("sentry_sdk")
     return sentry is not None and sentry.get_client().is_active()
+
+
+def find_gap() -> str:
+    """Why nobody is told of errors although ``SENTRY_DSN`` is set; empty where all is well, or not wanted."""
+    if not environment.text(wire.SENTRY_DSN) or is_active():
+        return ""
+    return "the settings start no error reports" if find_spec("sentry_sdk") else "sentry-sdk is not installed"
+
+
+def tell_gap() -> None:
+    """Say it in the log, once the project's ``LOGGING`` stands."""
+    if gap := find_gap():
+        _logger.warning("errors of this process are reported to nobody: SENTRY_DSN is set, and %s", gap)
 
 
 def begin_request() -> None:

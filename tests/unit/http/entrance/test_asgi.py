@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Sequence
 from typing import Any
@@ -140,3 +141,31 @@ async def test_a_socket_that_a_draining_process_refuses_has_its_line(
     assert TRACE.get() is None
     assert REQUEST_ID.get() == ""
     assert call.scope == {}
+
+
+@pytest.mark.parametrize("answer", ["websocket.accept", "websocket.close", "nothing", "an error"])
+async def test_a_socket_leaves_nothing_behind_however_it_ends(
+    caplog: pytest.LogCaptureFixture, answer: str
+) -> None:
+    """Whoever is served next in the same context must not be in its trace, nor have its id."""
+    caplog.set_level(logging.INFO, ACCESS_LOGGER)
+    seen: list[tuple[str, Any]] = []
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        seen.append((REQUEST_ID.get(), TRACE.get()))
+        if answer == "an error":
+            raise ValueError
+        if answer != "nothing":
+            await send({"type": answer})
+
+    call = Call()
+    call.entrance._application = application
+    with contextlib.suppress(ValueError):
+        await call([HOST], "websocket")
+    ((identity, trace),) = seen
+    assert identity
+    assert trace is not None
+    assert (REQUEST_ID.get(), TRACE.get()) == ("", None)
+    told = {"websocket.accept": 101, "websocket.close": 403, "nothing": 499, "an error": 500}
+    lines = [record.__dict__["status"] for record in caplog.records if record.name == ACCESS_LOGGER]
+    assert lines == [told[answer]]

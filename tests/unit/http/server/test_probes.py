@@ -12,6 +12,7 @@ import pytest
 from mainstay.health import progress
 from mainstay.health.lifecycle import PROCESS
 from mainstay.http.server import probes
+from mainstay.observability.figures import FIGURES, Figure
 
 
 @pytest.fixture
@@ -47,6 +48,22 @@ def test_a_stalled_worker_says_why(port: int, monkeypatch: pytest.MonkeyPatch) -
     status, body = ask(port, "/readyz")
     assert (status, json.loads(body)["status"]) == (503, "no progress for 75 s")
     assert ask(port, "/livez")[0] == 200
+
+
+def test_what_a_scrape_asks_the_database_is_no_progress_of_the_worker(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    def waiting() -> Iterator[Figure]:
+        asked.append(str(progress._count(lambda *_: "answered", "SELECT 1", (), False, {})))
+        return iter(())
+
+    monkeypatch.setattr(FIGURES, "sources", {"tasks": waiting})
+    monkeypatch.setattr(progress.PROGRESS, "latest", 0.0)
+    assert ask(port, "/metrics")[0] == 200
+    assert asked == ["answered"]
+    assert progress.PROGRESS.latest == 0.0
 
 
 @pytest.mark.parametrize("bind", ["", "nonsense", "127.0.0.1:99999999"])

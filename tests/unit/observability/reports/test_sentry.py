@@ -15,6 +15,7 @@ from django.test import RequestFactory
 from sentry_sdk.transport import Transport
 
 from mainstay.base.context import REQUEST, REQUEST_ID
+from mainstay.base.errors import InvalidInput
 from mainstay.observability import output
 from mainstay.observability.reports import begin_request, sentry, setup
 from mainstay.observability.reports.filtering import OUTAGES_PER_MINUTE, PER_MINUTE
@@ -71,6 +72,18 @@ def test_what_a_client_caused_is_not_reported(sent: list[dict[str, Any]]) -> Non
 def test_without_an_address_nothing_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SENTRY_DSN", raising=False)
     assert setup() is False
+
+
+@pytest.mark.parametrize("dsn", ["nonsense", "http://127.0.0.1:9/1", "ftp://k3y@h/1", "https://k3y@h/"])
+def test_an_address_that_is_none_is_one_clear_error_without_its_key(
+    monkeypatch: pytest.MonkeyPatch, dsn: str
+) -> None:
+    monkeypatch.setenv("SENTRY_DSN", dsn)
+    with pytest.raises(InvalidInput) as caught:
+        setup()
+    (problem,) = caught.value.problems
+    assert (problem.path, problem.id) == ("SENTRY_DSN", "settings.bad-variable")
+    assert "k3y" not in str(caught.value)
 
 
 def test_what_one_request_told_sentry_is_not_on_the_reports_of_the_next(sent: list[dict[str, Any]]) -> None:
