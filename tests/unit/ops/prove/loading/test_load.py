@@ -177,8 +177,8 @@ async def test_a_journey_that_raises_makes_it_unknown_and_shows_the_first(make: 
     assert (raised.journey, raised.where, raised.count) == ("raising", "step", summary.arrivals)
     assert 'raise KeyError("id")' in raised.first
     assert "ops/prove/loading/watch.py" not in raised.first
-    assert "the step of journey 'raising' raised" in summary.trouble
-    assert "KeyError: 'id'" in summary.trouble
+    assert str(raised).startswith("the step of journey 'raising' raised ")
+    assert str(raised).endswith("KeyError: 'id'")
 
 
 async def test_a_journey_that_leaves_python_does_not_end_the_proof(make: Make) -> None:
@@ -200,7 +200,7 @@ async def test_a_step_that_blocks_is_named(make: Make, journey: type[Journey]) -
     assert summary.late_worst >= 0.2
     assert summary.stall_worst >= 0.2
     assert "bottleneck" in summary.bottleneck
-    assert f"journey '{journey.name}' blocked the event loop once" in summary.trouble
+    assert f"journey '{journey.name}' blocked the event loop once" in summary.bottleneck
 
 
 async def test_arrivals_due_while_a_step_blocked_begin_late_and_are_not_left_out(make: Make) -> None:
@@ -306,7 +306,8 @@ async def test_a_final_that_raises_is_trouble_and_others_still_read(make: Make) 
     generator = make(Broken(), Reading())
     await run(generator)
     await generator.final()
-    assert "the final of journey 'broken' raised once" in generator.summary().trouble
+    (raised,) = generator.summary().raised
+    assert str(raised).startswith("the final of journey 'broken' raised once")
     assert [fact.kind for fact in generator.history.facts] == ["observed"]
 
 
@@ -408,6 +409,13 @@ def test_the_cause_is_named_with_its_numbers() -> None:
     assert "the machine gave it no time" in summary(0.1, 0.1).bottleneck
     assert "97% of one core; one core was not enough" in summary(0.1, 0.1, cpu=0.97).bottleneck
     assert "journey 'a' blocked" in summary(0.1, 0.1, blocked=(Blocked("a", 2, 0.3),)).bottleneck
+
+
+def test_who_blocked_is_told_whether_or_not_steps_began_late() -> None:
+    blocked = (Blocked("a", 2, 0.3),)
+    for late in (0.0, 0.1):
+        (note,) = summary(late, 0.1, blocked=blocked).notes
+        assert "journey 'a' blocked" in note
 
 
 def test_one_long_stop_is_enough() -> None:
