@@ -157,6 +157,18 @@ def test_another_place_is_made_and_an_earlier_proof_in_it_replaced(tmp_path: Pat
     assert not (tmp_path / ".mainstay").exists()
 
 
+def test_a_place_that_another_proof_is_filling_is_refused_untouched(tmp_path: Path) -> None:
+    """It would be taken for an earlier proof, and both would write into one folder."""
+    first = create(tmp_path, evidence=tmp_path / "here")
+    before = set((tmp_path / "here").rglob("*"))
+    with pytest.raises(OperationFailed) as refused:
+        create(tmp_path, evidence=tmp_path / "here")
+    assert refused.value.id == "prove.evidence-in-use"
+    assert set((tmp_path / "here").rglob("*")) == before
+    first.write(proof())
+    assert create(tmp_path, evidence=tmp_path / "here").path == tmp_path / "here"
+
+
 @pytest.mark.parametrize(
     "names", [["thesis.txt"], ["claims"], ["logs"], ["claims", "topology.toml", "thesis.txt"]]
 )
