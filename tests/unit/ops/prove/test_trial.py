@@ -37,8 +37,13 @@ STRUCK = replace(CALM, name="struck", strikes=(KILL,), holds=("errors.get = 0",)
 Strikes = Callable[[Sequence[Strike]], Awaitable[list[Bite]]]
 
 
+IS_LATE = Summary.is_late
+
+
 @pytest.fixture
-async def system() -> AsyncIterator[FakeSystem]:
+async def system(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeSystem]:
+    """On a machine that gives the generator time, as else nothing could be told, which is a test of its own."""
+    monkeypatch.setattr(Summary, "is_late", property(lambda self: False))
     async with FakeSystem().listening() as proved:
         yield proved
 
@@ -82,7 +87,7 @@ async def test_a_calm_claim_is_steady_after_and_final(system: FakeSystem) -> Non
     assert [phase.name for phase in result.history.phases] == ["steady", "after", "final"]
     assert system.waited == ["before this claim"]
     assert journey.used == ["set up", "step", "final", "closed"]
-    assert len(result.history.operations) == pytest.approx(15, abs=6)
+    assert len(result.history.operations) == result.figures["arrivals"] >= 14
 
 
 async def test_faults_come_between_steady_and_after_and_everything_has_to_be_ready_again(
@@ -600,6 +605,7 @@ async def test_a_generator_that_was_late_says_so_beside_what_passes(
 ) -> None:
     """Also where that decided nothing; where nothing can be told for it, that is said once."""
     late = 0.1
+    monkeypatch.setattr(Summary, "is_late", IS_LATE)
     monkeypatch.setattr(Generator, "summary", lambda self: summary(late))
     result = await tried(CALM, system).run()
     assert (result.verdict, result.trouble) == (Verdict.PASS, "")

@@ -13,6 +13,7 @@ import pytest
 from mainstay.base.errors import InvalidInput, OperationFailed
 from mainstay.ops.prove.claim import Load
 from mainstay.ops.prove.history import History, Operation, Outcome
+from mainstay.ops.prove.loading import load
 from mainstay.ops.prove.loading.client import Client, UnexpectedAnswer
 from mainstay.ops.prove.loading.journey import Journey
 from mainstay.ops.prove.loading.load import Generator, chosen
@@ -137,7 +138,7 @@ async def test_no_step_waits_for_another(make: Make) -> None:
 
 async def test_a_peak_begins_at_once_and_ends_at_once(make: Make) -> None:
     journey = Quick()
-    generator = Generator([journey], Load(1, "step", 200), "http://127.0.0.1:9", History())
+    generator = Generator([journey], Load(0.1, "step", 2000), "http://127.0.0.1:9", History())
     generator.start()
     await asyncio.sleep(0.1)
     generator.surge(10.0)
@@ -155,8 +156,8 @@ async def test_weights_and_the_choice_of_a_load_are_heeded(make: Make) -> None:
         weight = 0.25
 
     often, rare, other = Quick(), Rare(), Endless()
-    load = Load(400, only=("quick", "rare"))
-    generator = Generator([often, rare, other], load, "http://127.0.0.1:9", History(), seed=1)
+    chosen_ones = Load(400, only=("quick", "rare"))
+    generator = Generator([often, rare, other], chosen_ones, "http://127.0.0.1:9", History(), seed=1)
     await run(generator)
     await generator.close()
     assert other.numbers == []
@@ -209,6 +210,20 @@ async def test_arrivals_due_while_a_step_blocked_begin_late_and_are_not_left_out
     summary = await run(make(sleeping, quick, rate=200), 0.6)
     assert len(sleeping.numbers) + len(quick.numbers) == summary.arrivals
     assert summary.arrivals == pytest.approx(200 * summary.seconds, abs=3)
+
+
+async def test_what_was_due_after_the_end_does_not_begin(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However late the arrivals are looked at: a machine that stood still must not make more load."""
+    journey = Quick()
+    generator = make(journey, rate=100)
+    generator.start()
+    await asyncio.sleep(0.1)
+    stopping = asyncio.create_task(generator.stop(1.0))
+    await asyncio.sleep(0)
+    time.sleep(0.3)  # noqa: ASYNC251 - as if the machine stood still
+    await stopping
+    summary = generator.summary()
+    assert summary.arrivals == pytest.approx(100 * summary.seconds, abs=3)
 
 
 async def test_a_step_that_never_ends_is_cut_and_counted(make: Make) -> None:
@@ -344,7 +359,11 @@ async def test_an_operation_counts_from_when_its_step_was_due(make: Make) -> Non
     assert {each.outcome for each in operations} == {"fail"}
 
 
-async def test_live_figures_are_of_just_now_and_counts_of_all(make: Make) -> None:
+async def test_live_figures_are_of_just_now_and_counts_of_all(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "LIVE", 50.0)
+
     class Asking(Quick):
         async def step(self, client: Client, number: int) -> None:
             await client.get("/")
