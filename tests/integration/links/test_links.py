@@ -93,7 +93,8 @@ async def test_a_request_in_two_small_pieces_does_not_wait_for_an_acknowledgemen
         writer.write(b"body\n")
         assert await asyncio.wait_for(reader.readline(), 20.0) == b"head body\n"
         took.append(time.monotonic() - began)
-    assert min(took) < 0.03, "not one of them was quicker than those 40 ms, so it is not this machine"
+    # The kernel acknowledges the first at once in any case; of the others not one would be quicker than 40 ms.
+    assert min(took[5:]) < 0.03
     writer.close()
 
 

@@ -164,6 +164,25 @@ async def test_weights_and_the_choice_of_a_load_are_heeded(make: Make) -> None:
     assert len(often.numbers) == pytest.approx(4 * len(rare.numbers), rel=0.3)
 
 
+async def test_the_seed_decides_which_journey_comes_when(make: Make) -> None:
+    async def order(seed: int) -> list[str]:
+        came: list[str] = []
+
+        class Noting(Quick):
+            async def step(self, client: Client, number: int) -> None:
+                came.append(type(self).__name__)
+
+        class Other(Noting):
+            name = "other"
+
+        await run(make(Noting(), Other(), rate=400, seed=seed))
+        return came[:72]
+
+    first = await order(1)
+    assert len(first) == 72
+    assert first == await order(1) != await order(2)
+
+
 def test_a_load_of_unknown_journeys_is_refused() -> None:
     with pytest.raises(InvalidInput, match=r"did you mean 'quick'\?") as raised:
         chosen([Quick()], Load(1, only=("quik",)))
