@@ -139,7 +139,7 @@ class Folder:
             else:
                 evidence.mkdir(parents=True, exist_ok=True)
                 folder = cls(evidence)
-                folder._hold(fcntl.LOCK_NB)
+                folder._hold(alone=True)
         except BlockingIOError as error:
             raise _in_use(evidence or project) from error
         except OSError as error:
@@ -161,16 +161,18 @@ class Folder:
             raise
         return folder
 
-    def _hold(self, wait: int = 0) -> None:
+    def _hold(self, *, alone: bool = False) -> None:
         """
         Keep it from being taken for an old one, however many others begin while it is filled.
 
         Raises:
-            BlockingIOError: Another proof fills it, and ``wait`` is ``LOCK_NB``.
+            BlockingIOError: Another proof fills it, and this one must be ``alone``.
+            OSError: It cannot be held.
         """
         self._held = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            fcntl.flock(self._held, fcntl.LOCK_EX | wait)
+            if not (alone and _lock_alone(self._held)):
+                fcntl.flock(self._held, fcntl.LOCK_SH)
         except OSError:
             self._let_go()
             raise
@@ -283,6 +285,22 @@ def _fresh(project: Path, name: str) -> Path:
             continue
         return path
     raise FileExistsError(errno.EEXIST, "taken a hundred times", str(proofs / name))
+
+
+def _lock_alone(descriptor: int) -> bool:
+    """
+    False where that is not possible: NFS gives such a lock only to who may write, and no folder is opened so (flock(2)).
+
+    Raises:
+        BlockingIOError: Somebody else holds it.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:
+        return False
+    return True
 
 
 def _in_use(path: Path) -> OperationFailed:

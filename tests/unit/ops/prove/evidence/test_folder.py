@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import signal
@@ -167,6 +168,22 @@ def test_a_place_that_another_proof_is_filling_is_refused_untouched(tmp_path: Pa
     assert set((tmp_path / "here").rglob("*")) == before
     first.write(proof())
     assert create(tmp_path, evidence=tmp_path / "here").path == tmp_path / "here"
+
+
+def test_a_place_that_cannot_be_locked_for_oneself_is_used_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on NFS, which refuses such a lock on a folder."""
+    lock = fcntl.flock
+
+    def shared_only(descriptor: int, kind: int) -> None:
+        if kind & fcntl.LOCK_EX:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        lock(descriptor, kind)
+
+    monkeypatch.setattr(fcntl, "flock", shared_only)
+    assert create(tmp_path, evidence=tmp_path / "here").path == tmp_path / "here"
+    assert create(tmp_path).path.is_dir()
 
 
 @pytest.mark.parametrize(
