@@ -289,7 +289,7 @@ def _fresh(project: Path, name: str) -> Path:
 
 def _lock_alone(descriptor: int) -> bool:
     """
-    False where that is not possible: NFS gives such a lock only to who may write, and no folder is opened so (flock(2)).
+    False where that is not possible: NFS gives such a lock only to who may write, as no folder is opened (flock(2)).
 
     Raises:
         BlockingIOError: Somebody else holds it.
