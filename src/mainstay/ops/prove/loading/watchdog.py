@@ -125,7 +125,8 @@ class Watchdog:
         if task is not self._hit:
             self._hit, self._told = task, 1
         self.stuck = f"{where} held the event loop for {self._limit:g} s; a step must await, never block"
-        if task is not self._task and self._task is not None:
+        # Once, however many steps hold it: whoever catches it takes it back once.
+        if task is not self._task and self._task is not None and self._cut is None:
             self._cut = self._loop.call_soon_threadsafe(self._task.cancel)
         raise Stuck(self.stuck)
 

@@ -133,7 +133,7 @@ async def main():
             steps = [asyncio.create_task(journey.step(None, number)) for number in range(6)]
             await asyncio.wait(steps)
     except asyncio.CancelledError:
-        print(len([each for each in steps if each.done()]), dog.stuck)
+        print(len([each for each in steps if each.done()]), asyncio.current_task().cancelling(), dog.stuck)
 
 asyncio.run(main())
 """
@@ -145,4 +145,4 @@ def test_steps_that_hold_the_loop_one_after_the_other_have_swallowed_nothing(tmp
     done = subprocess.run(
         [sys.executable, str(tmp_path / "proof.py")], capture_output=True, text=True, timeout=60, check=False
     )
-    assert done.stdout.startswith("6 journey 'spinning' (proof.py, line "), done.stderr
+    assert done.stdout.startswith("6 1 journey 'spinning' (proof.py, line "), done.stderr
