@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from mainstay.cli.output import console, print_json
-from mainstay.cli.proving import showing, tell_folder
+from mainstay.cli.proving import printable, showing, tell_folder
 from mainstay.ops.prove.claim import Claim
 from mainstay.ops.prove.evidence.document import document, strike_text, struck
 from mainstay.ops.prove.evidence.folder import Folder
@@ -168,7 +169,9 @@ def _claim_table(claims: tuple[Claim, ...]) -> Table:
     table = _table("Claims", "name", "what happens", "what must hold")
     for claim in claims:
         what = ", ".join(struck(claim.strikes)) or "load alone"
-        table.add_row(claim.name, what, "\n".join(claim.holds))
+        holds = "\n".join(map(printable, claim.holds))
+        # As texts: what somebody called a table or a claim is no markup.
+        table.add_row(Text(printable(claim.name)), Text(printable(what)), Text(holds))
     return table
 
 

@@ -109,7 +109,7 @@ class Stage:
             writer.transport.abort()
         await self.control.close()
         self.process.terminate()
-        assert await asyncio.wait_for(self.process.wait(), 5.0) == 0
+        assert await asyncio.wait_for(self.process.wait(), 20.0) == 0
 
     async def open(self) -> Streams:
         streams = await asyncio.open_connection("127.0.0.1", self.port)
@@ -121,7 +121,7 @@ class Stage:
         reader, writer = streams or await self.open()
         began = time.monotonic()
         writer.write(data)
-        assert await asyncio.wait_for(reader.readexactly(len(data)), 5.0) == data
+        assert await asyncio.wait_for(reader.readexactly(len(data)), 20.0) == data
         took = time.monotonic() - began
         if streams is None:
             writer.close()
@@ -156,7 +156,7 @@ async def stage(folder: Path, port: int) -> AsyncIterator[Stage]:
             await made.process.wait()
 
 
-async def until(what: Any, within: float = 3.0) -> None:
+async def until(what: Any, within: float = 20.0) -> None:
     """Wait until a function says true."""
     deadline = time.monotonic() + within
     while not what():
@@ -164,7 +164,7 @@ async def until(what: Any, within: float = 3.0) -> None:
         await asyncio.sleep(0.01)
 
 
-async def gone(streams: Streams, within: float = 2.0) -> str:
+async def gone(streams: Streams, within: float = 20.0) -> str:
     """How a connection ended: ``rst`` or ``fin``."""
     try:
         rest = await asyncio.wait_for(streams[0].read(-1), within)

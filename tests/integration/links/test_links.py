@@ -15,7 +15,8 @@ import pytest
 
 from mainstay.base.errors import OperationFailed
 from mainstay.ops.links.client import connect
-from tests.integration.links.stage import LINK, Echo, Stage, break_off, gone, until
+from mainstay.ops.supervise import proc
+from tests.integration.links.stage import LINK, Echo, Stage, Streams, break_off, gone, until
 
 MEGABYTES = 10
 
@@ -24,7 +25,7 @@ MEGABYTES = 10
 
 
 async def test_bytes_pass_unchanged_and_are_counted(links: Stage) -> None:
-    assert await links.ask(data=b"x" * 1000) < 1.0
+    await links.ask(data=b"x" * 1000)
     counted = await links.control.counters(LINK)
     assert (counted["connections"], counted["bytes"], counted["delayed"]) == (1, 2000, 0)
 
@@ -33,7 +34,7 @@ async def test_a_half_closed_connection_still_brings_the_answer(links: Stage) ->
     reader, writer = await links.open()
     writer.write(b"all I have")
     writer.write_eof()
-    assert await asyncio.wait_for(reader.read(-1), 3.0) == b"all I havebye"
+    assert await asyncio.wait_for(reader.read(-1), 20.0) == b"all I havebye"
     writer.close()
 
 
@@ -45,8 +46,7 @@ async def test_a_broken_connection_is_broken_on_the_other_side_too(links: Stage)
 
 
 async def test_many_connections_at_once(links: Stage) -> None:
-    took = await asyncio.gather(*(links.ask(data=bytes(5000)) for _ in range(300)))
-    assert len(took) == 300
+    await asyncio.gather(*(links.ask(data=bytes(5000)) for _ in range(300)))
     await until(lambda: len(links.echo.ends) == 300)
     assert await links.count("connections") == 300
 
@@ -86,14 +86,15 @@ async def test_a_request_in_two_small_pieces_does_not_wait_for_an_acknowledgemen
     links.echo.only_lines = True
     reader, writer = await links.open()
     took = []
-    for _ in range(5):
+    for _ in range(20):
         began = time.monotonic()
         writer.write(b"head ")
         await asyncio.sleep(0.002)
         writer.write(b"body\n")
-        assert await asyncio.wait_for(reader.readline(), 3.0) == b"head body\n"
+        assert await asyncio.wait_for(reader.readline(), 20.0) == b"head body\n"
         took.append(time.monotonic() - began)
-    assert sorted(took)[2] < 0.03
+    # The kernel acknowledges the first at once in any case; of the others not one would be quicker than 40 ms.
+    assert min(took[5:]) < 0.03
     writer.close()
 
 
@@ -119,7 +120,7 @@ async def _open_until_refused(links: Stage) -> None:
 
 
 async def _open_until_taken(links: Stage) -> None:
-    deadline = time.monotonic() + 2.0
+    deadline = time.monotonic() + 20.0
     while time.monotonic() < deadline:
         with contextlib.suppress(ConnectionRefusedError):
             await links.ask()
@@ -131,34 +132,39 @@ async def _open_until_taken(links: Stage) -> None:
 # --- each toxic bites, and heals ---------------------------------------------------------------------
 
 
+async def quickest(links: Stage, streams: Streams | None = None, data: bytes = b"hello") -> float:
+    """The shortest of three round trips: what a machine that stands still for a moment cannot make longer."""
+    return min([await links.ask(streams, data) for _ in range(3)])
+
+
 async def test_latency(links: Stage) -> None:
     streams = await links.open()
     await links.set({"type": "latency", "latency": "100ms", "jitter": 0.02, "direction": "up"})
-    assert 0.08 <= await links.ask(streams) < 0.5
+    assert 0.08 <= await quickest(links, streams) < 0.5
     await links.set({"type": "latency", "latency": 0.1})
-    assert 0.2 <= await links.ask(streams) < 0.7
-    assert await links.count("delayed") == 3
+    assert 0.2 <= await quickest(links, streams) < 0.7
+    assert await links.count("delayed") == 9
     await links.set()
-    assert await links.ask(streams) < 0.08
+    assert await quickest(links, streams) < 0.08
 
 
 async def test_what_is_late_when_a_link_heals_arrives_at_once_and_in_order(links: Stage) -> None:
     reader, writer = await links.open()
-    await links.set({"type": "latency", "latency": 5, "jitter": 4, "direction": "up"})
+    await links.set({"type": "latency", "latency": 60, "jitter": 30, "direction": "up"})
     sent = b"".join(bytes([number]) * 1000 for number in range(20))
     for start in range(0, len(sent), 1000):
         writer.write(sent[start : start + 1000])
         await asyncio.sleep(0.002)
     await links.set()
-    assert await asyncio.wait_for(reader.readexactly(len(sent)), 1.0) == sent
+    assert await asyncio.wait_for(reader.readexactly(len(sent)), 20.0) == sent
     writer.close()
 
 
 async def test_bandwidth(links: Stage) -> None:
     await links.set({"type": "bandwidth", "rate": "100 kB", "direction": "down"})
-    assert 0.4 <= await links.ask(data=bytes(50_000)) < 1.5
+    assert 0.4 <= await quickest(links, data=bytes(50_000)) < 1.5
     await links.set()
-    assert await links.ask(data=bytes(50_000)) < 0.3
+    assert await quickest(links, data=bytes(50_000)) < 0.3
 
 
 async def test_slices_and_jitter_change_no_byte_of_ten_megabytes(links: Stage) -> None:
@@ -182,9 +188,9 @@ async def test_slices_and_jitter_change_no_byte_of_ten_megabytes(links: Stage) -
 
 async def test_slices_with_pauses(links: Stage) -> None:
     await links.set({"type": "slicer", "average_size": 10, "delay": 0.02, "direction": "down"})
-    assert 0.15 <= await links.ask(data=bytes(100)) < 1.0
+    assert 0.15 <= await quickest(links, data=bytes(100)) < 1.0
     await links.set()
-    assert await links.ask(data=bytes(100)) < 0.1
+    assert await quickest(links, data=bytes(100)) < 0.1
 
 
 async def test_slow_close(links: Stage) -> None:
@@ -192,8 +198,8 @@ async def test_slow_close(links: Stage) -> None:
     await links.set({"type": "slow_close", "delay": 0.2, "direction": "up"})
     began = time.monotonic()
     writer.write_eof()
-    assert await asyncio.wait_for(reader.read(-1), 3.0) == b"bye"
-    assert 0.2 <= time.monotonic() - began < 1.0
+    assert await asyncio.wait_for(reader.read(-1), 20.0) == b"bye"
+    assert time.monotonic() - began >= 0.2
     assert await links.count("late_ends") == 1
     writer.close()
 
@@ -224,14 +230,14 @@ async def test_black_hole_swallows_and_breaks_what_has_lost_something(links: Sta
     assert links.echo.open == 2, "a connection of which nothing arrives reaches nobody"
     await links.set()
     assert [await gone(holed), await gone(fresh)] == ["rst", "rst"]
-    assert await links.ask(idle) < 0.3
+    await links.ask(idle)
     idle[1].close()
     await links.ask()
 
 
 async def test_black_hole_discards_what_waits(links: Stage) -> None:
     streams = await links.open()
-    await links.set({"type": "latency", "latency": 1.0, "direction": "up"})
+    await links.set({"type": "latency", "latency": 60, "direction": "up"})
     streams[1].write(b"on its way")
     await asyncio.sleep(0.05)
     await links.set({"type": "black_hole"})
@@ -247,7 +253,7 @@ async def test_black_hole_that_holds_loses_nothing(links: Stage) -> None:
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(reader.read(1), 0.3)
     await links.set()
-    assert await asyncio.wait_for(reader.readexactly(8), 1.0) == b"patience"
+    assert await asyncio.wait_for(reader.readexactly(8), 20.0) == b"patience"
     writer.close()
 
 
@@ -267,11 +273,11 @@ async def test_reset_peer_breaks_what_is_open_and_what_comes(links: Stage) -> No
 async def test_reset_peer_after_a_while_and_after_some_bytes(links: Stage) -> None:
     old = await links.open()
     await links.ask(old)
-    await links.set({"type": "reset_peer", "timeout": 0.2, "existing": False})
+    await links.set({"type": "reset_peer", "timeout": 3.0, "existing": False})
     fresh = await links.open()
     await links.ask(fresh)
     assert await gone(fresh) == "rst"
-    assert await links.ask(old) < 0.3
+    await links.ask(old)
     await links.set({"type": "reset_peer", "bytes": 3, "direction": "up"})
     old[1].write(b"abcdef")
     assert await gone(old) == "rst"
@@ -289,10 +295,11 @@ async def test_down_refuses_and_comes_back(links: Stage) -> None:
 
 
 async def test_each_connection_suffers_with_the_given_probability(links: Stage) -> None:
-    await links.set({"type": "latency", "latency": 0.15, "probability": 0.5})
-    took = await asyncio.gather(*(links.ask() for _ in range(40)))
-    slow = sum(each > 0.15 for each in took)
+    await links.set({"type": "latency", "latency": 0.15, "probability": 0.5, "direction": "up"})
+    took = await asyncio.gather(*[links.ask(await links.open()) for _ in range(40)])
+    slow = await links.count("delayed")
     assert 8 <= slow <= 32
+    assert sum(each >= 0.15 for each in took) >= slow
 
 
 # --- who sets them -----------------------------------------------------------------------------------
@@ -316,7 +323,7 @@ async def test_toxics_end_with_who_set_them_even_by_kill_9(links: Stage) -> None
         sys.executable, "-c", SETTER, str(links.socket), stdout=asyncio.subprocess.PIPE
     )
     assert setter.stdout is not None
-    assert await asyncio.wait_for(setter.stdout.readline(), 5.0) == b"set\n"
+    assert await asyncio.wait_for(setter.stdout.readline(), 20.0) == b"set\n"
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(links.ask(), 0.3)
     setter.send_signal(signal.SIGKILL)
@@ -331,7 +338,7 @@ async def test_what_another_has_set_stays(links: Stage) -> None:
     assert await links.ask() >= 0.25
     await other.close()
     await asyncio.sleep(0.05)
-    assert 0.15 <= await links.ask() < 0.25
+    assert 0.15 <= await quickest(links) < 0.25
 
 
 async def test_the_control_socket_is_private_and_refuses_nonsense(links: Stage) -> None:
@@ -373,9 +380,8 @@ async def test_doors_come_lead_elsewhere_and_go(links: Stage, free_port: Any) ->
     await second.stop()
 
 
-async def test_it_is_up_within_a_third_of_a_second(links: Stage) -> None:
-    """A busy machine is given twice that; a start that imports too much takes longer on an idle one."""
+async def test_it_is_up_after_a_third_of_a_second_of_work(links: Stage) -> None:
+    """Twice that is allowed, of its own processor time: a start that imports too much takes more."""
     await links.stop()
-    began = time.monotonic()
     await links.start()
-    assert time.monotonic() - began < 0.6
+    assert proc.cpu_ticks(links.process.pid) / os.sysconf("SC_CLK_TCK") < 0.6

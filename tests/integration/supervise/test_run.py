@@ -215,9 +215,7 @@ def test_a_second_ctrl_c_does_not_wait_for_those_that_will_not_go(smallest: Smal
     time.sleep(1.0)
     assert process.poll() is None, "the stubborn one is given its time"
     process.send_signal(signal.SIGINT)
-    began = time.monotonic()
-    ended(process, 10)
-    assert time.monotonic() - began < 5
+    ended(process, 20)  # less than the 30 s that it would be given
     assert smallest.running() == {}
 
 

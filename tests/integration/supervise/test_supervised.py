@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from mainstay.base.backoff import Backoff
 from mainstay.base.errors import OperationFailed
 from mainstay.ops.engines.engine import Probe
 from mainstay.ops.supervise import proc, supervised
@@ -135,13 +136,12 @@ async def test_a_program_that_is_not_there_is_named(stage: Stage) -> None:
 
 async def test_a_killed_process_is_replaced_at_once(stage: Stage) -> None:
     process = stage.start()
+    process._backoff = Backoff(first=60.0, ceiling=60.0)
     assert await process.wait_ready(5)
     first = process.pid
     assert first is not None
-    began = time.monotonic()
     os.kill(first, signal.SIGKILL)
     await until(lambda: process.pid not in (None, first) and process.state is State.READY)
-    assert time.monotonic() - began < 1.5
     assert process.restarts == 1
     assert stage.events("process.ended") == ["killed by SIGKILL"]
 
@@ -221,7 +221,8 @@ async def test_a_silent_one_is_out_after_a_while_and_killed_after_a_longer_one(s
     switch.answer = nothing
     began = time.monotonic()
     await until(lambda: process.state is State.STARTING)
-    assert 0.25 < time.monotonic() - began < 1.0
+    assert time.monotonic() - began > 0.25
+    assert process.restarts == 0, "it is taken out before it is killed"
     assert process.pid is not None
     switch.answer = nothing
     await until(lambda: process.restarts == 1)
@@ -306,21 +307,20 @@ async def test_one_that_ignores_the_signal_is_killed_when_patience_ends(stage: S
     pid = process.pid
     began = time.monotonic()
     await process.stop("mainstay down")
-    assert 0.3 <= time.monotonic() - began < 2
+    assert time.monotonic() - began >= 0.3
     assert pid is not None
     assert gone(pid)
 
 
 async def test_a_frozen_process_can_be_stopped(stage: Stage) -> None:
-    process = stage.start()
+    process = stage.start(stop_timeout=600.0)
     assert await process.wait_ready(5)
     pid = process.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     await until(lambda: proc.state(pid) == "T")
-    began = time.monotonic()
-    await process.stop("mainstay down")
-    assert time.monotonic() - began < 2, "it is woken to hear the signal"
+    # Before its patience ends, as it is woken to hear the signal.
+    await asyncio.wait_for(process.stop("mainstay down"), 20)
 
 
 async def test_what_it_started_dies_with_it(stage: Stage) -> None:
@@ -356,7 +356,7 @@ async def test_a_stop_during_the_preparation_starts_nothing(stage: Stage) -> Non
 
     process = stage.start(gate=gate)
     await entered.wait()
-    await asyncio.wait_for(process.stop("Ctrl-C"), 2)
+    await asyncio.wait_for(process.stop("Ctrl-C"), 20)
     assert process.child is None
     assert process.state is State.STOPPED
 
@@ -373,14 +373,14 @@ async def test_a_preparation_that_cannot_be_cut_off_starts_nothing_after_a_stop(
 
     process = stage.start(gate=gate)
     await entered.wait()
-    await asyncio.wait_for(process.stop("Ctrl-C"), 2)
+    await asyncio.wait_for(process.stop("Ctrl-C"), 20)
     assert process.child is None
 
 
 async def test_a_stop_between_two_starts_ends_the_waiting(stage: Stage) -> None:
     process = stage.start(FAILS, answer=no)
     await until(lambda: process.restarts >= 3)
-    await asyncio.wait_for(process.stop("Ctrl-C"), 2)
+    await asyncio.wait_for(process.stop("Ctrl-C"), 20)
     assert process.state is State.STOPPED
 
 
@@ -403,7 +403,7 @@ async def test_abandoned_processes_die_at_once_and_stay_dead(stage: Stage) -> No
     stopping = asyncio.create_task(process.stop("first Ctrl-C"))
     await asyncio.sleep(0.05)
     process.abandon()
-    await asyncio.wait_for(stopping, 2)
+    await asyncio.wait_for(stopping, 20)
     assert process.pid is None
 
 
@@ -446,12 +446,12 @@ async def test_a_restart_wakes_one_in_a_crash_loop(stage: Stage) -> None:
 
     process = stage.start(code, answer=answer)
     await until(lambda: process.restarts >= 6, within=20)
+    process._backoff = Backoff(first=60.0, ceiling=60.0)
+    await until(lambda: process.restarts >= 7, within=20)
     await until(lambda: process.pid is None)
     mended.touch()
-    began = time.monotonic()
     await process.restart("asked for")
-    assert await process.wait_ready(5)
-    assert time.monotonic() - began < 1.5, "the rest of the backoff is not waited for"
+    assert await process.wait_ready(20), "the rest of the backoff is not waited for"
 
 
 async def test_a_restart_of_a_stopped_process_does_nothing(stage: Stage) -> None:

@@ -104,6 +104,17 @@ def test_the_list_names_claims_with_their_rules_and_faults_with_their_settings(m
     assert not Path(".mainstay").exists()
 
 
+def test_what_looks_like_markup_is_shown_as_it_is(mainstay: Mainstay) -> None:
+    """It was an error of the terminal's library, and a traceback."""
+    file = Path("mainstay.toml")
+    fault = '{ fault = "lock", target = "web", settings = { table = "[/red]" } }'
+    claim = f'\n[[prove.claim]]\nname = "locked"\nfaults = [{fault}]\nholds = ["errors.get = 0"]\n'
+    file.write_text(file.read_text() + claim)
+    shown = mainstay("prove", "--list", "--only", "locked", width=160)
+    assert (shown.code, shown.err) == (0, "")
+    assert "lock web (table=[/red])" in shown.out
+
+
 def test_the_list_is_for_programs_too(mainstay: Mainstay) -> None:
     told = mainstay("prove", "--list", "--json").json
     claims = {claim["name"]: claim for claim in told["claims"]}

@@ -87,6 +87,11 @@ class Result:
         verdicts = [judgement.verdict for judgement in self.judgements]
         if Verdict.FAIL in verdicts:
             return Verdict.FAIL
-        if self.trouble or not all(bite.evidence.bit for bite in self.bites):
+        if self.trouble or not self._bit():
             return Verdict.UNKNOWN
         return worst(verdicts)
+
+    def _bit(self) -> bool:
+        """Whether of each strike it is known that it bit."""
+        told = len(self.bites) >= len(self.claim.strikes)
+        return told and all(bite.evidence.bit for bite in self.bites)

@@ -22,9 +22,13 @@ def supervised(
 
     ``restarts``: how many ended. ``left-ready``: how often one that went on running stopped being ready.
     A worker whose program ends when it loses its database takes nothing out of rotation, and is not counted.
+    Where the supervisor noted nothing at all, not even its own start, nothing is claimed.
     """
     told: dict[str, list[str]] = {}
-    for event in events:
+    noted = list(events)
+    if not noted:
+        return {}
+    for event in noted:
         if began <= _moment(event) <= ended and _is_of(event, services):
             told.setdefault(str(event["subject"]), []).append(str(event["event"]))
     return {
@@ -102,7 +106,9 @@ def unkeyed(history: History) -> set[str]:
 
 
 def _access_lines(logs: Path) -> Iterator[dict[str, Any]]:
-    for path in sorted(logs.glob("*.web.*.log")):
+    """Also of what was rotated: a line that is not found would count as a request that never came."""
+    # The oldest first, as a line that is rotated meanwhile must not be counted twice.
+    for path in sorted([*logs.glob("*.web.*.log"), *logs.glob("*.web.*.log.[0-9]*")], reverse=True):
         with contextlib.suppress(OSError), path.open(errors="replace") as stream:
             for line in stream:
                 if '"mainstay.access"' in line:

@@ -45,6 +45,7 @@ class Source:
         *,
         beside: Iterable[Problem] = (),
     ) -> None:
+        self._topology = topology
         self._path = topology.prove.journeys
         self._spares = bool(options.against or options.running) and not options.writes
         self._derived: Sequence[Journey] = ()
@@ -70,6 +71,16 @@ class Source:
         if not self._derived:
             self._derived = await derive.journeys(url)
         return self._derived
+
+    def answerable(self, claim: Claim, texts: Sequence[str], journeys: Sequence[Journey]) -> tuple[str, ...]:
+        """
+        Of these rules, those that a claim can answer that was made smaller than the one they are of.
+
+        Without any strike left, a rule that counts from one would have the whole schedule refused.
+        """
+        known = journeys if self._path is not None else ()
+        reach = _reach(self._topology, replace(claim, source=""), known)
+        return tuple(text for text in texts if not rules.check([text], reach=reach))
 
     def _read(self) -> Sequence[Journey]:
         assert self._path is not None  # noqa: S101 - asked by both callers

@@ -68,6 +68,8 @@ async def prove(
         sys.stderr.write(printed.early)
         raise
     claims = understood.claims
+    # A schedule that was saved brings its own, and all that chance decides is drawn from it.
+    options = replace(options, seed=understood.seed)
     if options.against:
         system.check_address(options.against, allowed=options.allow_remote)
     text = topology.file.read_text()
@@ -212,13 +214,22 @@ class _Run:
             return await trial.run()
 
     async def _shrink(self, result: Result, proved: ProvedSystem, seed: int) -> None:
-        """Find less that still fails, and save it where ``--replay`` takes it from."""
+        """
+        Find less that still fails, and save it where ``--replay`` takes it from.
+
+        The whole is saved first: whoever cuts the search off has that.
+        """
         limit = plan.SHRINK_LIMITS[self.options.size]
         self.progress.phase("shrinking", limit)
-        path = self.folder.claim(result.claim) / "replay.json"
-        rules = rules_of(result.claim, await self.journeys.fresh(proved.url))
-        rules = tuple(applicable(result.claim, rules, result.history))
+        journeys = await self.journeys.fresh(proved.url)
+        rules = tuple(applicable(result.claim, rules_of(result.claim, journeys), result.history))
         broken = _broken(result)
+
+        def save(claim: Claim, note: str) -> None:
+            held = self.journeys.answerable(claim, rules, journeys)
+            self._save(result.claim, replace(claim, name=result.claim.name, holds=held), seed, note)
+
+        save(result.claim, "not shrunk: the search for less was cut off")
 
         async def fails(claim: Claim) -> bool | None:
             """As the whole did: another rule that fails is another failure."""
@@ -228,8 +239,10 @@ class _Run:
             return False if tried.verdict is Verdict.PASS else None
 
         found = await shrink(result.claim, fails, seconds=limit, length=plan.length)
-        kept = replace(found.claim, name=result.claim.name, holds=rules)
-        note = "; ".join(found.steps) or "nothing could be left out"
+        save(found.claim, "; ".join(found.steps) or "nothing could be left out")
+
+    def _save(self, failed: Claim, kept: Claim, seed: int, note: str) -> None:
+        path = self.folder.claim(failed) / "replay.json"
         content = replay.to_json(replay.Replay(kept, seed, note))
         try:
             path.write_text(json.dumps(content, indent=2) + "\n")

@@ -232,7 +232,6 @@ class Trial:
             return
         summary = self._generator.summary()
         self.result.figures |= summary.figures
-        self.result.notes = summary.notes
         rules = applicable(self.claim, self.rules, self.history)
         if self.history.operations:
             self.result.idle = tuple(rule for rule in self.rules if rule not in rules)
@@ -243,6 +242,7 @@ class Trial:
             self.result.judgements.append(self._readiness)
         if not self.result.trouble:
             self.result.trouble = untold(summary) or unseen(self.result) or untried(self.result)
+        self.result.notes = tuple(note for note in summary.notes if note not in self.result.trouble)
         if self.claim.overload and (shown := too_much(self.result)):
             self.result.notes += (f"{self.claim.load.peak:g} times the load was too much: {shown}",)
         self.result.not_run = unmet(self.result) or unasked(self.result, rules)
@@ -302,13 +302,23 @@ def fair(judgement: Judgement, summary: Summary) -> Judgement:
     The same judgement, unless it blames the system for the generator's own lateness.
 
     Latency counts from when a step was due, so lateness can only make it longer: what passes,
-    passes all the same. What fails by less than the generator was late is unknown.
+    passes all the same. What fails by less than the generator was late is unknown; so is what passes
+    by less beside the steady latency, as that may have been the longer one.
     """
-    if judgement.verdict is not Verdict.FAIL or judgement.value is None or not summary.is_late:
+    if judgement.value is None or not summary.is_late:
         return judgement
-    rule = parse(judgement.rule)
-    excused = {Unit.SECONDS: rule.holds(judgement.value - summary.late_worst), Unit.TIMES_STEADY: True}
-    if not excused.get(rule.unit, False):
+    rule, late = parse(judgement.rule), summary.late_worst
+    if judgement.verdict is Verdict.FAIL:
+        doubted = {Unit.SECONDS: rule.holds(judgement.value - late), Unit.TIMES_STEADY: True}
+    elif judgement.verdict is Verdict.PASS:
+        added = rule.metric.startswith("added.")
+        doubted = {
+            Unit.SECONDS: added and not rule.holds(judgement.value + late),
+            Unit.TIMES_STEADY: True,
+        }
+    else:
+        return judgement
+    if not doubted.get(rule.unit, False):
         return judgement
     found = f"{judgement.found}; {summary.bottleneck}"
     return replace(judgement, verdict=Verdict.UNKNOWN, found=found)

@@ -127,14 +127,14 @@ async def test_a_stall_of_the_generator_shows_too_and_it_says_whose_fault_it_was
     history, began, summary = await stumbled(Generator, base)
     assert shows_the_stall(history.operations, began)
     assert summary.late_worst >= 0.9 * STALL
-    assert "the generator was the bottleneck" in summary.trouble
-    assert "journey 'stumble' blocked the event loop once" in summary.trouble
+    assert "the generator was the bottleneck" in summary.bottleneck
+    assert "journey 'stumble' blocked the event loop once" in summary.bottleneck
 
 
 async def test_counting_from_the_sent_moment_would_be_caught(base: str) -> None:
     history, began, summary = await stumbled(CountsFromSent, base)
     assert not shows_the_stall(history.operations, began)
-    assert "the generator was the bottleneck" in summary.trouble
+    assert "the generator was the bottleneck" in summary.bottleneck
 
 
 @pytest.mark.parametrize("keep_alive", [False, True], ids=["fresh", "kept"])

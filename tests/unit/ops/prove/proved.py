@@ -34,6 +34,8 @@ class FakeSystem:
     waited: list[str] = field(default_factory=list)
     """When somebody waited until it was ready."""
     noted: list[dict[str, Any]] = field(default_factory=list)
+    seed: int = -1
+    """What a twin would draw from; set by whoever opens it."""
 
     def check_there(self) -> None:
         if "at the end" in self.missing:

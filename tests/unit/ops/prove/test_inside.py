@@ -31,6 +31,10 @@ def test_a_quiet_time_has_no_restarts() -> None:
     }
 
 
+def test_without_any_word_of_the_supervisor_nothing_is_claimed() -> None:
+    assert told() == {}
+
+
 def test_a_process_that_ended_and_came_back_is_a_restart_and_did_not_leave_ready() -> None:
     found = told(
         (1, "process.ended", "web.web.1"),
@@ -137,6 +141,12 @@ def test_what_may_be_repeated_is_not_looked_at(tmp_path: Path, operation: tuple[
 def test_nothing_is_claimed_where_no_process_wrote_of_it(tmp_path: Path) -> None:
     assert repeated(sent(ONE_WRITE), tmp_path, web_web_1=access("z"), web_worker_1=access("a")) == {}
     assert repeated(sent(ONE_WRITE), tmp_path / "missing") == {}
+
+
+def test_what_was_rotated_is_counted_too(tmp_path: Path) -> None:
+    (tmp_path / "web.web.1.log.1").write_text(access("a"))
+    assert repeated(sent(ONE_WRITE), tmp_path, web_web_1=access("z")) == {"repeated.write": 0.0}
+    assert repeated(sent(ONE_WRITE), tmp_path, web_web_2=access("a")) == {"repeated.write": 1.0}
 
 
 def test_a_line_that_is_torn_is_left_out(tmp_path: Path) -> None:

@@ -14,16 +14,18 @@ from typing import Any
 import pytest
 
 from mainstay.base.errors import InvalidInput, OperationFailed
-from mainstay.ops.prove import plan, replay, run, system, trial
+from mainstay.ops.prove import plan, replay, run, shrink, system, trial
 from mainstay.ops.prove.claim import Bite, Claim, Load, Result
 from mainstay.ops.prove.evidence.folder import Folder
 from mainstay.ops.prove.faults import schedule
 from mainstay.ops.prove.faults.fault import Evidence, Strike
 from mainstay.ops.prove.history import History
 from mainstay.ops.prove.judging import overload
+from mainstay.ops.prove.loading.summary import Summary
 from mainstay.ops.prove.plan import Options
 from mainstay.ops.prove.proof import Proof
 from mainstay.ops.prove.run import prove
+from mainstay.ops.prove.understanding import understand
 from mainstay.ops.prove.verdict import Judgement, Verdict
 from mainstay.ops.topology.values import Topology
 from tests.unit.ops.prove.proved import FakeSystem, Story
@@ -62,12 +64,17 @@ def proved(monkeypatch: pytest.MonkeyPatch) -> FakeSystem:
     fake = FakeSystem(rows=[{"name": "web.web.1"}, {"name": "web.web.2"}], versions={"postgres": "15"})
 
     @contextlib.asynccontextmanager
-    async def opened(*given: Any) -> AsyncIterator[FakeSystem]:
+    async def opened(
+        topology: Topology, options: Options, folder: Folder, guard: Any, claims: Any
+    ) -> AsyncIterator[FakeSystem]:
+        fake.seed = options.seed
         async with fake.listening():
             yield fake
 
     monkeypatch.setattr(system, "opened", opened)
     monkeypatch.setattr(run, "GuardProcess", NoGuard)
+    # However little time this machine gives the generator.
+    monkeypatch.setattr(Summary, "is_late", property(lambda self: False))
     return fake
 
 
@@ -211,6 +218,16 @@ async def test_the_seed_decides_whom_it_hits(
 
 
 @pytest.mark.usefixtures("at_once")
+async def test_the_system_draws_from_the_seed_of_a_schedule_that_was_saved(
+    topology: Topology, proved: FakeSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a link does to its traffic, and which of several standbys is hit, is drawn there."""
+    monkeypatch.setattr(plan, "choose", lambda topology, options: plan.Choice((FIRST,), 4711))
+    proof, _, _ = await proof_of(topology, seed=7)
+    assert (proof.seed, proved.seed) == (4711, 4711)
+
+
+@pytest.mark.usefixtures("at_once")
 async def test_what_failed_at_its_second_try_is_saved_with_the_seed_of_that_try(
     topology: Topology, proved: FakeSystem, claimed: Callable[..., None]
 ) -> None:
@@ -316,6 +333,37 @@ async def test_rules_that_have_nothing_to_look_at_are_not_saved(
     _, folder, _ = await proof_of(topology)
     saved = json.loads((folder.path / "claims" / "struck" / "replay.json").read_text())
     assert saved["holds"] == ["errors.get = 0"]
+
+
+@pytest.mark.usefixtures("proved")
+async def test_a_schedule_that_needs_no_strike_can_be_tried_again(
+    topology: Topology, claimed: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a rule that counts from a strike, or one of a phase that is gone, the file would be refused."""
+
+    async def fails_anyway(claim: Claim, fails: Any, **limits: Any) -> shrink.Shrunk:
+        return shrink.Shrunk(replace(claim, strikes=()), 1, 1.0, True, ("0 of 2 strikes are enough",))
+
+    monkeypatch.setattr(run, "shrink", fails_anyway)
+    holds = ("errors.get >= 1", "first-ok <= 5 s", "errors.get@fault = 0", "figure.ready-again <= 5 s")
+    claimed(replace(STRUCK, holds=holds))
+    _, folder, _ = await proof_of(topology)
+    path = folder.path / "claims" / "struck" / "replay.json"
+    assert json.loads(path.read_text())["holds"] == ["errors.get >= 1"]
+    monkeypatch.undo()
+    (again,) = understand(topology, Options(replay=path)).claims
+    assert (again.strikes, again.holds) == ((), ("errors.get >= 1",))
+
+
+@pytest.mark.usefixtures("proved")
+async def test_who_cuts_the_search_for_less_off_has_the_whole_schedule(
+    topology: Topology, claimed: Callable[..., None]
+) -> None:
+    claimed(replace(STRUCK, holds=("errors.get >= 1",)))
+    proof, folder, _ = await interrupted(topology, until="shrinking")
+    assert (proof.exit_code, proof.interrupted) == (1, "received SIGINT")
+    text = (folder.path / "claims" / "struck" / "replay.json").read_text()
+    assert len(replay.from_text(text, where="saved").claim.strikes) == 2
 
 
 @pytest.mark.usefixtures("at_once")

@@ -59,7 +59,7 @@ async def test_leaving_waits_for_the_requests_under_way(
     assert not edge.serving, "no new request reaches it"
     assert not leaving.done(), "those under way still do"
     edge.open.clear()
-    await asyncio.wait_for(leaving, 1)
+    await asyncio.wait_for(leaving, 20)
 
 
 async def test_open_sockets_are_not_waited_for_without_end(
@@ -68,7 +68,7 @@ async def test_open_sockets_are_not_waited_for_without_end(
     monkeypatch.setattr(module, "SETTLE", 0.0)
     await rotation.put_in(replica(1))
     edge.open["catalog.web.1.g1"] = 1
-    await asyncio.wait_for(rotation.take_out(replica(1)), 1)
+    await asyncio.wait_for(rotation.take_out(replica(1)), 20)
 
 
 async def test_taking_out_what_is_not_in_asks_for_nothing(

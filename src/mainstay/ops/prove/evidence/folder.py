@@ -129,28 +129,58 @@ class Folder:
         earlier proof is replaced, and nothing is ever removed beside it.
 
         Raises:
-            OperationFailed: It cannot be written, has too little room, or holds something else.
+            OperationFailed: It cannot be written, has too little room, holds something else, or another
+                proof is filling it.
         """
         try:
             if evidence is None:
                 folder = cls(_fresh(project, f"{began:%Y%m%dT%H%M%SZ}-{size}"))
+                folder._hold()
             else:
-                folder = cls(_cleared(evidence))
+                evidence.mkdir(parents=True, exist_ok=True)
+                folder = cls(evidence)
+                folder._hold(alone=True)
+        except BlockingIOError as error:
+            raise _in_use(evidence or project) from error
+        except OSError as error:
+            raise cannot_write(evidence or project / ".mainstay" / "proofs", error) from error
+        try:
+            if evidence is not None:
+                _clear(evidence)
             _check_room(folder.path)
             (folder.path / "topology.toml").write_text(mask_topology(topology_text))
             (folder.path / "claims").mkdir()
-            folder._hold()
             if evidence is None:
                 folder.removed = _remove_oldest(folder.path.parent)
                 _point_latest_at(folder.path)
         except OSError as error:
+            folder._let_go()
             raise cannot_write(evidence or project / ".mainstay" / "proofs", error) from error
+        except OperationFailed:
+            folder._let_go()
+            raise
         return folder
 
-    def _hold(self) -> None:
-        """Keep it from being taken for an old one, however many others begin while it is filled."""
+    def _hold(self, *, alone: bool = False) -> None:
+        """
+        Keep it from being taken for an old one, however many others begin while it is filled.
+
+        Raises:
+            BlockingIOError: Another proof fills it, and this one must be ``alone``.
+            OSError: It cannot be held.
+        """
         self._held = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY)
-        fcntl.flock(self._held, fcntl.LOCK_SH)
+        try:
+            if not (alone and _lock_alone(self._held)):
+                fcntl.flock(self._held, fcntl.LOCK_SH)
+        except OSError:
+            self._let_go()
+            raise
+
+    def _let_go(self) -> None:
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
 
     def claim(self, claim: Claim) -> Path:
         """The folder of one claim; names that differ never share one."""
@@ -193,9 +223,7 @@ class Folder:
         self._save("summary.md", summary(content))
         self._save("events.jsonl", _lines(proof.events))
         self._save("report.html", report(content))
-        if self._held is not None:
-            os.close(self._held)
-            self._held = None
+        self._let_go()
         return Written(dict(self._written), list(self.troubles))
 
     def _save(self, name: str, text: str) -> None:
@@ -259,9 +287,32 @@ def _fresh(project: Path, name: str) -> Path:
     raise FileExistsError(errno.EEXIST, "taken a hundred times", str(proofs / name))
 
 
-def _cleared(path: Path) -> Path:
-    """A folder somebody named, without the proof that may be in it."""
-    path.mkdir(parents=True, exist_ok=True)
+def _lock_alone(descriptor: int) -> bool:
+    """
+    False where that is not possible: NFS gives such a lock only to who may write, as no folder is opened (flock(2)).
+
+    Raises:
+        BlockingIOError: Somebody else holds it.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:
+        return False
+    return True
+
+
+def _in_use(path: Path) -> OperationFailed:
+    return OperationFailed(
+        "prove.evidence-in-use",
+        f"another proof is writing its evidence to {path}",
+        hint="wait for its end, or name another folder: --evidence PATH",
+    )
+
+
+def _clear(path: Path) -> None:
+    """Remove the earlier proof that may be in a folder somebody named."""
     found = {each.name for each in path.iterdir()}
     strange = {name for name in found - _CONTENT if not _is_partial(name)}
     if found and (strange or not found >= _MARKS):
@@ -272,7 +323,6 @@ def _cleared(path: Path) -> Path:
         )
     for name in found:
         _remove(path / name)
-    return path
 
 
 def _is_partial(name: str) -> bool:

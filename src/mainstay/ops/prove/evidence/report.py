@@ -151,8 +151,11 @@ def _is_more(name: str, value: float | None) -> bool:
 
 
 def _alone(command: list[str], name: str) -> str:
-    """The command line for one claim of the proof."""
-    return shlex.join(command if "--only" in command else [*command, "--only", name])
+    """The command line for one claim of the proof; one that names what to try already stays as it is."""
+    if any(word.partition("=")[0] in ("--only", "--replay") for word in command):
+        return shlex.join(command)
+    # One that was tried several times is called by its name and a number.
+    return shlex.join([*command, "--only", name.partition(".")[0]])
 
 
 def _moments(told: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

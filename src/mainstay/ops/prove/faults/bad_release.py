@@ -86,6 +86,9 @@ class BadRelease:
         refusal = self._refusal
         if refusal is None:
             return Evidence(False, f"the rolling update of {self.name} went through although it crashes")
+        if not self._tally.exists():
+            # It makes that file before it crashes; an update can be halted for another reason, too.
+            return Evidence(False, f"the bad release never started: {refusal.what}")
         return Evidence(refusal.id == "rollout.halted", f"the rolling update was halted: {refusal.what}")
 
 

@@ -123,10 +123,10 @@ class LinkFault:
             f"{self._grown.get(counter, 0)} {counter.replace('_', ' ')}" for counter in self.toxic.counters
         )
         where = f"on {len(self._before)} links of {self.strike.target}"
-        if any(self._grown.get(counter, 0) for counter in self.toxic.counters):
+        if any(self._grown.get(counter, 0) > 0 for counter in self.toxic.counters):
             return Evidence(True, f"{told} {where}")
         passed = self._grown.get("connections", 0) + self._grown.get("bytes", 0)
-        if not passed:
+        if passed <= 0:
             return Evidence(False, f"no traffic passed {where} while it was on", idle=True)
         return Evidence(False, f"{passed} bytes and connections passed {where}, and none was touched: {told}")
 

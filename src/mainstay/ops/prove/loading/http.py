@@ -47,7 +47,8 @@ class Http:
             ValueError: ``base`` is not scheme, host and port of an HTTP server, and nothing else.
         """
         parts = urlsplit(base)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+        more = parts.path.strip("/") or parts.query or parts.fragment
+        if parts.scheme not in ("http", "https") or not parts.hostname or more or parts.port == 0:
             raise ValueError(f"{base!r} is no address of an HTTP server, such as http://127.0.0.1:8000")
         self.base = f"{parts.scheme}://{parts.netloc}"
         self.limit = limit

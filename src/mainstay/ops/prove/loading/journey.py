@@ -89,7 +89,7 @@ def load(path: Path) -> list[Journey]:
     found = [each for each in vars(module).values() if _is_journey(each, module)]
     bases = {base for each in found for base in each.__mro__[1:]}
     classes = [each for each in found if each.step is not Journey.step or each not in bases]
-    problems = [*_problems(path, classes), *_same_names(path, classes)]
+    problems = [*_wrong_methods(path, classes), *_wrong_values(path, classes)]
     if not classes:
         problems.append(
             Problem(
@@ -103,7 +103,11 @@ def load(path: Path) -> list[Journey]:
         )
     if problems:
         raise InvalidInput(problems)
-    return [_made(path, each) for each in classes]
+    made = [_made(path, each) for each in classes]
+    # An object may say otherwise than its class.
+    if problems := [*_wrong_values(path, made)]:
+        raise InvalidInput(problems)
+    return made
 
 
 def import_file(path: Path) -> ModuleType:
@@ -149,7 +153,7 @@ def _is_journey(each: object, module: ModuleType) -> bool:
 def _made(path: Path, made: type[Journey]) -> Journey:
     try:
         return made()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise InvalidInput([_broken(path, place(error, path), made.__name__)]) from error
 
 
@@ -157,7 +161,7 @@ def _broken(path: Path, found: str, inside: str = "") -> Problem:
     return Problem("prove.journey-broken", str(path), inside, "a file that imports", found)
 
 
-def _problems(path: Path, classes: Sequence[type[Journey]]) -> Iterator[Problem]:
+def _wrong_methods(path: Path, classes: Sequence[type[Journey]]) -> Iterator[Problem]:
     for each in classes:
         name, where = each.__name__, str(path)
         if each.step is Journey.step:
@@ -173,6 +177,20 @@ def _problems(path: Path, classes: Sequence[type[Journey]]) -> Iterator[Problem]
                     f"async def {method}",
                     "no async function",
                 )
+
+
+Told = type[Journey] | Journey
+"""A class of the file, or the object that was made of it."""
+
+
+def _class_name(told: Told) -> str:
+    return told.__name__ if isinstance(told, type) else type(told).__name__
+
+
+def _wrong_values(path: Path, journeys: Sequence[Told]) -> Iterator[Problem]:
+    where = str(path)
+    for each in journeys:
+        name = _class_name(each)
         if not is_positive(each.weight):
             yield Problem(
                 "prove.journey-weight", where, f"{name}.weight", "a number above 0", repr(each.weight)
@@ -188,6 +206,7 @@ def _problems(path: Path, classes: Sequence[type[Journey]]) -> Iterator[Problem]
         elif each.name in KINDS:
             hint = f'such as name = "{each.name}-orders"'
             yield like_a_kind(path, f"{name}.name", each.name, hint)
+    yield from _same_names(path, journeys)
 
 
 def like_a_kind(path: Path, where: str, name: str, hint: str) -> Problem:
@@ -211,15 +230,15 @@ def is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
-def _same_names(path: Path, classes: Sequence[type[Journey]]) -> Iterator[Problem]:
-    first: dict[str, type[Journey]] = {}
-    for each in classes:
-        other = first.setdefault(each.name, each)
+def _same_names(path: Path, journeys: Sequence[Told]) -> Iterator[Problem]:
+    first: dict[object, Told] = {}
+    for each in journeys:
+        other = first.setdefault(repr(each.name), each)
         if other is not each:
             yield Problem(
                 "prove.journey-name",
                 str(path),
-                f"{each.__name__}.name",
+                f"{_class_name(each)}.name",
                 "a name of its own",
-                f"{each.name!r}, which {other.__name__} has",
+                f"{each.name!r}, which {_class_name(other)} has",
             )

@@ -296,6 +296,8 @@ class Generator:
                 await self._sleep(early)
                 if self._pace is not pace:
                     due = self._pace.next(last)
+            if self._stopping and due > self._stopped:
+                return  # the machine stood still meanwhile, and the load ended before this was due
             self._arrived(self._lanes[next(draw)], due)
             last, due = due, self._pace.next(due)
 

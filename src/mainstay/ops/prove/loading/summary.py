@@ -100,11 +100,6 @@ class Summary:
         )
 
     @property
-    def trouble(self) -> str:
-        """Why nothing can be said of the system; empty if something can."""
-        return "; ".join([*map(str, self.raised), *filter(None, [self.bottleneck])])
-
-    @property
     def notes(self) -> tuple[str, ...]:
         """What else a person should know."""
         found = [
@@ -118,8 +113,8 @@ class Summary:
             )
         if self.never_begun:
             found.append(f"{self.never_begun} steps never began for that reason")
-        if self.blocked and not self.is_late:
-            found += [str(each) for each in self.blocked]
+        # The bottleneck names who blocked, too.
+        found += [self.bottleneck] if self.is_late else map(str, self.blocked)
         return tuple(found)
 
     @property

@@ -20,7 +20,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import Self
+from typing import Any, Self
 
 from mainstay.ops.prove.loading.journey import Journey
 
@@ -28,7 +28,7 @@ LIMIT = 20.0
 """Seconds for which a step may hold the loop; below it is only named as one that blocks."""
 
 CHANCES = 3
-"""Interruptions after which a journey that swallows them takes the process with it."""
+"""Interruptions of one step after which a journey that swallows them takes the process with it."""
 
 SIGNAL = signal.SIGURG
 """Does nothing where nobody handles it, so one that comes late does no harm."""
@@ -63,6 +63,9 @@ class Watchdog:
         self._thread = threading.Thread(target=self._look, name="watchdog", daemon=True)
         self._timer: asyncio.TimerHandle | None = None
         self._cut: asyncio.Handle | None = None
+        self._told = 0
+        self._hit: asyncio.Task[Any] | None = None
+        """Whom it was told last: of steps that hold the loop one after the other, none has swallowed anything."""
 
     def __enter__(self) -> Self:
         self._task, self._loop = asyncio.current_task(), asyncio.get_running_loop()
@@ -95,14 +98,14 @@ class Watchdog:
 
     def _look(self) -> None:
         """Counts its own looks and not the time: a machine that stood still is no journey that did."""
-        looks, told, turned = 0, 0, self._turned
+        looks, turned = 0, self._turned
         while not self._over.wait(self._limit / 10):
             looks = looks + 1 if self._turned == turned else 0
-            told = told if self._turned == turned else 0
+            self._told = self._told if self._turned == turned else 0
             turned = self._turned
-            if looks >= 10 and told < CHANCES:
+            if looks >= 10 and self._told < CHANCES:
+                looks, self._told = 0, self._told + 1
                 signal.pthread_kill(threading.main_thread().ident or 0, SIGNAL)
-                looks, told = 0, told + 1
             elif looks >= 10 and self.stuck:
                 self._give_up()
 
@@ -118,8 +121,12 @@ class Watchdog:
         where = self._place(frame)
         if not where:
             return
+        task = asyncio.current_task(self._loop)
+        if task is not self._hit:
+            self._hit, self._told = task, 1
         self.stuck = f"{where} held the event loop for {self._limit:g} s; a step must await, never block"
-        if asyncio.current_task(self._loop) is not self._task and self._task is not None:
+        # Once, however many steps hold it: whoever catches it takes it back once.
+        if task is not self._task and self._task is not None and self._cut is None:
             self._cut = self._loop.call_soon_threadsafe(self._task.cancel)
         raise Stuck(self.stuck)
 

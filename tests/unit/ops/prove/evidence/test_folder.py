@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import signal
@@ -155,6 +156,34 @@ def test_another_place_is_made_and_an_earlier_proof_in_it_replaced(tmp_path: Pat
     assert again.path == place
     assert sorted(each.name for each in place.iterdir()) == ["claims", "topology.toml"]
     assert not (tmp_path / ".mainstay").exists()
+
+
+def test_a_place_that_another_proof_is_filling_is_refused_untouched(tmp_path: Path) -> None:
+    """It would be taken for an earlier proof, and both would write into one folder."""
+    first = create(tmp_path, evidence=tmp_path / "here")
+    before = set((tmp_path / "here").rglob("*"))
+    with pytest.raises(OperationFailed) as refused:
+        create(tmp_path, evidence=tmp_path / "here")
+    assert refused.value.id == "prove.evidence-in-use"
+    assert set((tmp_path / "here").rglob("*")) == before
+    first.write(proof())
+    assert create(tmp_path, evidence=tmp_path / "here").path == tmp_path / "here"
+
+
+def test_a_place_that_cannot_be_locked_for_oneself_is_used_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on NFS, which refuses such a lock on a folder."""
+    lock = fcntl.flock
+
+    def shared_only(descriptor: int, kind: int) -> None:
+        if kind & fcntl.LOCK_EX:
+            raise OSError(errno.EBADF, "Bad file descriptor")
+        lock(descriptor, kind)
+
+    monkeypatch.setattr(fcntl, "flock", shared_only)
+    assert create(tmp_path, evidence=tmp_path / "here").path == tmp_path / "here"
+    assert create(tmp_path).path.is_dir()
 
 
 @pytest.mark.parametrize(

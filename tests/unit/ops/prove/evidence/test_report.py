@@ -144,3 +144,16 @@ def test_one_command_tries_one_claim_again(page: str) -> None:
     assert "mainstay prove --seed 4711 --only primary-lost" in page
     again = report(document(proof(argv=["mainstay", "prove", "--only", "primary-lost"])))
     assert again.count("--only primary-lost --seed 4711</code>") == 6
+
+
+@pytest.mark.parametrize("word", ["--only=primary-*", "--replay"])
+def test_a_command_that_says_what_to_try_is_not_made_one_that_is_refused(word: str) -> None:
+    """``--only`` beside ``--replay`` is refused, and beside another it would try both."""
+    argv = ["mainstay", "prove", word, "saved.json"]
+    assert "--only primary-lost" not in report(document(proof(argv=argv)))
+
+
+def test_a_claim_that_was_tried_several_times_is_tried_again_by_its_own_name() -> None:
+    tried = proof(argv=["mainstay", "prove", "--repeat", "2"])
+    tried.results = [replace(each, claim=replace(each.claim, name="calm.2")) for each in tried.results[:1]]
+    assert "--repeat 2 --seed 4711 --only calm</code>" in report(document(tried))

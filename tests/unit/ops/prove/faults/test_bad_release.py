@@ -79,9 +79,10 @@ def called(module: ModuleType) -> tuple[str, bytes]:
     return status[0], b"".join(body)
 
 
-def test_one_that_crashes_does_so_at_its_import(make: Make) -> None:
+def test_one_that_crashes_does_so_at_its_import_and_leaves_that_it_was_there(make: Make, tally: Path) -> None:
     with pytest.raises(RuntimeError, match="on purpose"):
         make("crash")
+    assert tally.read_bytes() == b""
 
 
 async def test_errors_take_the_place_of_answers_and_are_counted(make: Make, tally: Path) -> None:

@@ -104,12 +104,30 @@ async def test_a_bad_release_is_written_before_the_rollout_and_taken_back_after_
 
 
 async def test_a_crashing_release_bit_when_the_rollout_was_halted(target: FakeTarget, twin: Path) -> None:
-    target.answers["rollout"] = HALTED
+    def crash(name: str) -> OperationFailed:
+        (target.folder / f"{name}.bad-release.tally").touch()
+        return HALTED
+
+    target.answers["rollout"] = crash
     fault = bad(target, variant="crash")
     await fault.inject()
     await fault.undo()
     assert len(target.called) == 1, "what was halted need not be rolled back"
     assert await bitten(fault)
+
+
+async def test_a_rollout_that_was_halted_before_the_bad_release_began_did_not_bite(
+    target: FakeTarget, twin: Path
+) -> None:
+    """The good one may crash for a reason of its own; a file of an earlier strike says nothing either."""
+    (target.folder / "catalog.bad-release.tally").touch()
+    target.answers["rollout"] = HALTED
+    fault = bad(target, variant="crash")
+    await fault.inject()
+    await fault.undo()
+    evidence = await fault.evidence()
+    assert not evidence.bit
+    assert evidence.what.startswith("the bad release never started: catalog: catalog.web.1 did not")
 
 
 async def test_a_crashing_release_that_went_through_did_not_bite(target: FakeTarget, twin: Path) -> None:

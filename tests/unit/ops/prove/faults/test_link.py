@@ -81,6 +81,16 @@ async def test_traffic_that_was_not_touched_is_no_bite_either(target: FakeTarget
     assert "none was touched" in evidence.what
 
 
+async def test_counters_that_began_anew_prove_nothing(target: FakeTarget, links: FakeLinks) -> None:
+    """Proxies that were replaced meanwhile count from nought: less than before is no sign of a bite."""
+    links.counted["catalog->orders"] = {"delayed": 30, "bytes": 900}
+    fault = catalogue.make(Strike("link.latency", "catalog->orders", lasts=1), target)
+    await fault.inject()
+    links.counted["catalog->orders"] = {"delayed": 0, "bytes": 40}
+    await fault.undo()
+    assert not (await fault.evidence()).bit
+
+
 async def test_when_one_link_fails_those_before_it_are_healed(target: FakeTarget, links: FakeLinks) -> None:
     links.failing = {"orders.worker->postgres"}
     fault = catalogue.make(Strike("link.reset", "*->postgres", lasts=1), target)

@@ -103,7 +103,7 @@ async def test_cut_off_before_the_kill_the_link_is_healed_at_once(database: Data
     injecting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await injecting
-    await asyncio.wait_for(fault.undo(), 1.0)
+    await asyncio.wait_for(fault.undo(), 10.0)
     assert database.links is not None
     assert not database.links.toxics[LINK]
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 
 from mainstay.base.errors import InvalidInput
+from mainstay.ops.prove.history import Outcome
 from mainstay.ops.prove.judging.figures import measure
 from mainstay.ops.prove.judging.growth import Sample
 from mainstay.ops.prove.judging.judge import judge
@@ -433,8 +434,10 @@ def test_a_percentile_against_the_steady_one() -> None:
     assert run.judged("added.p99 <= 14.9 ms").verdict is FAILED
 
 
-def test_goodput_counts_steps_that_ended_well_in_the_end() -> None:
-    run = Run().every(0.1, 0, 10).every(0.1, 10, 20, outcome=FAIL).every(0.1, 20, 30)
+@pytest.mark.parametrize("outcome", [FAIL, UNKNOWN])
+def test_goodput_counts_steps_that_ended_well_in_the_end(outcome: Outcome) -> None:
+    """What may have happened is no success."""
+    run = Run().every(0.1, 0, 10).every(0.1, 10, 20, outcome=outcome).every(0.1, 20, 30)
     assert run.judged("goodput >= 95 % of steady").value == pytest.approx(0.5)
     assert run.judged("goodput@after >= 95 % of steady").verdict is PASS
     assert run.judged("goodput@fault >= 1 /s").verdict is FAILED

@@ -91,8 +91,7 @@ async def test_latency_of_the_first_request_counts_from_when_the_step_was_due() 
     await caller.get("/")
     first, second = history.operations
     assert first.latency >= 5
-    assert second.due == second.began
-    assert second.latency < 1
+    assert second.due == second.began >= first.ended
 
 
 async def test_a_key_makes_a_write_repeatable() -> None:

@@ -7,7 +7,20 @@ import pytest
 from mainstay.ops.prove.loading.http import Http
 
 
-@pytest.mark.parametrize("base", ["127.0.0.1:8000", "ftp://host", "http://", "http://host/app"])
+@pytest.mark.parametrize(
+    "base",
+    [
+        *(
+            "127.0.0.1:8000",
+            "ftp://host",
+            "http://",
+            "http://host/app",
+            "http://host?tenant=1",
+            "http://host/#a",
+        ),
+        "http://host:0",
+    ],
+)
 def test_a_base_that_is_no_server_is_refused(base: str) -> None:
     with pytest.raises(ValueError, match="no address"):
         Http(base)

@@ -90,10 +90,34 @@ def test_a_file_that_does_not_import_says_where(tmp_path: Path, text: str, found
     assert problem.found.startswith(found)
 
 
-def test_a_class_that_cannot_be_made_says_where(tmp_path: Path) -> None:
-    assert ids(write(tmp_path, f"class A(Journey):\n    def __init__(self): 1 / 0\n{STEP}")) == [
+@pytest.mark.parametrize("body", ["1 / 0", "raise SystemExit(0)"])
+def test_a_class_that_cannot_be_made_says_where(tmp_path: Path, body: str) -> None:
+    """Also one that leaves: its exit code would be taken for the verdict, and 0 says that every claim holds."""
+    assert ids(write(tmp_path, f"class A(Journey):\n    def __init__(self): {body}\n{STEP}")) == [
         "prove.journey-broken"
     ]
+
+
+@pytest.mark.parametrize(
+    ("body", "id_"),
+    [
+        ("self.rules = (1,)", "prove.journey-rules"),
+        ("self.weight = 0", "prove.journey-weight"),
+        ("self.at_once = 'x'", "prove.journey-at-once"),
+        ("self.name = 3", "prove.journey-name"),
+        ("self.name = 'write'", "prove.journey-name"),
+    ],
+)
+def test_an_object_that_says_otherwise_than_its_class_is_looked_at_too(
+    tmp_path: Path, body: str, id_: str
+) -> None:
+    assert ids(write(tmp_path, f"class A(Journey):\n    def __init__(self): {body}\n{STEP}")) == [id_]
+
+
+def test_two_objects_with_one_name(tmp_path: Path) -> None:
+    init = "    def __init__(self): self.name = 'a'\n"
+    file = write(tmp_path, f"class A(Journey):\n{init}{STEP}class B(Journey):\n{init}{STEP}")
+    assert ids(file) == ["prove.journey-name"]
 
 
 def test_a_file_without_journeys(tmp_path: Path) -> None:

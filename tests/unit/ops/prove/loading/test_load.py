@@ -13,6 +13,7 @@ import pytest
 from mainstay.base.errors import InvalidInput, OperationFailed
 from mainstay.ops.prove.claim import Load
 from mainstay.ops.prove.history import History, Operation, Outcome
+from mainstay.ops.prove.loading import load
 from mainstay.ops.prove.loading.client import Client, UnexpectedAnswer
 from mainstay.ops.prove.loading.journey import Journey
 from mainstay.ops.prove.loading.load import Generator, chosen
@@ -137,7 +138,7 @@ async def test_no_step_waits_for_another(make: Make) -> None:
 
 async def test_a_peak_begins_at_once_and_ends_at_once(make: Make) -> None:
     journey = Quick()
-    generator = Generator([journey], Load(1, "step", 200), "http://127.0.0.1:9", History())
+    generator = Generator([journey], Load(0.1, "step", 2000), "http://127.0.0.1:9", History())
     generator.start()
     await asyncio.sleep(0.1)
     generator.surge(10.0)
@@ -155,12 +156,31 @@ async def test_weights_and_the_choice_of_a_load_are_heeded(make: Make) -> None:
         weight = 0.25
 
     often, rare, other = Quick(), Rare(), Endless()
-    load = Load(400, only=("quick", "rare"))
-    generator = Generator([often, rare, other], load, "http://127.0.0.1:9", History(), seed=1)
+    chosen_ones = Load(400, only=("quick", "rare"))
+    generator = Generator([often, rare, other], chosen_ones, "http://127.0.0.1:9", History(), seed=1)
     await run(generator)
     await generator.close()
     assert other.numbers == []
     assert len(often.numbers) == pytest.approx(4 * len(rare.numbers), rel=0.3)
+
+
+async def test_the_seed_decides_which_journey_comes_when(make: Make) -> None:
+    async def order(seed: int) -> list[str]:
+        came: list[str] = []
+
+        class Noting(Quick):
+            async def step(self, client: Client, number: int) -> None:
+                came.append(type(self).__name__)
+
+        class Other(Noting):
+            name = "other"
+
+        await run(make(Noting(), Other(), rate=400, seed=seed))
+        return came[:72]
+
+    first = await order(1)
+    assert len(first) == 72
+    assert first == await order(1) != await order(2)
 
 
 def test_a_load_of_unknown_journeys_is_refused() -> None:
@@ -177,8 +197,8 @@ async def test_a_journey_that_raises_makes_it_unknown_and_shows_the_first(make: 
     assert (raised.journey, raised.where, raised.count) == ("raising", "step", summary.arrivals)
     assert 'raise KeyError("id")' in raised.first
     assert "ops/prove/loading/watch.py" not in raised.first
-    assert "the step of journey 'raising' raised" in summary.trouble
-    assert "KeyError: 'id'" in summary.trouble
+    assert str(raised).startswith("the step of journey 'raising' raised ")
+    assert str(raised).endswith("KeyError: 'id'")
 
 
 async def test_a_journey_that_leaves_python_does_not_end_the_proof(make: Make) -> None:
@@ -200,7 +220,7 @@ async def test_a_step_that_blocks_is_named(make: Make, journey: type[Journey]) -
     assert summary.late_worst >= 0.2
     assert summary.stall_worst >= 0.2
     assert "bottleneck" in summary.bottleneck
-    assert f"journey '{journey.name}' blocked the event loop once" in summary.trouble
+    assert f"journey '{journey.name}' blocked the event loop once" in summary.bottleneck
 
 
 async def test_arrivals_due_while_a_step_blocked_begin_late_and_are_not_left_out(make: Make) -> None:
@@ -209,6 +229,20 @@ async def test_arrivals_due_while_a_step_blocked_begin_late_and_are_not_left_out
     summary = await run(make(sleeping, quick, rate=200), 0.6)
     assert len(sleeping.numbers) + len(quick.numbers) == summary.arrivals
     assert summary.arrivals == pytest.approx(200 * summary.seconds, abs=3)
+
+
+async def test_what_was_due_after_the_end_does_not_begin(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However late the arrivals are looked at: a machine that stood still must not make more load."""
+    journey = Quick()
+    generator = make(journey, rate=100)
+    generator.start()
+    await asyncio.sleep(0.1)
+    stopping = asyncio.create_task(generator.stop(1.0))
+    await asyncio.sleep(0)
+    time.sleep(0.3)  # noqa: ASYNC251 - as if the machine stood still
+    await stopping
+    summary = generator.summary()
+    assert summary.arrivals == pytest.approx(100 * summary.seconds, abs=3)
 
 
 async def test_a_step_that_never_ends_is_cut_and_counted(make: Make) -> None:
@@ -306,7 +340,8 @@ async def test_a_final_that_raises_is_trouble_and_others_still_read(make: Make) 
     generator = make(Broken(), Reading())
     await run(generator)
     await generator.final()
-    assert "the final of journey 'broken' raised once" in generator.summary().trouble
+    (raised,) = generator.summary().raised
+    assert str(raised).startswith("the final of journey 'broken' raised once")
     assert [fact.kind for fact in generator.history.facts] == ["observed"]
 
 
@@ -343,7 +378,11 @@ async def test_an_operation_counts_from_when_its_step_was_due(make: Make) -> Non
     assert {each.outcome for each in operations} == {"fail"}
 
 
-async def test_live_figures_are_of_just_now_and_counts_of_all(make: Make) -> None:
+async def test_live_figures_are_of_just_now_and_counts_of_all(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(load, "LIVE", 50.0)
+
     class Asking(Quick):
         async def step(self, client: Client, number: int) -> None:
             await client.get("/")
@@ -408,6 +447,13 @@ def test_the_cause_is_named_with_its_numbers() -> None:
     assert "the machine gave it no time" in summary(0.1, 0.1).bottleneck
     assert "97% of one core; one core was not enough" in summary(0.1, 0.1, cpu=0.97).bottleneck
     assert "journey 'a' blocked" in summary(0.1, 0.1, blocked=(Blocked("a", 2, 0.3),)).bottleneck
+
+
+def test_who_blocked_is_told_whether_or_not_steps_began_late() -> None:
+    blocked = (Blocked("a", 2, 0.3),)
+    for late in (0.0, 0.1):
+        (note,) = summary(late, 0.1, blocked=blocked).notes
+        assert "journey 'a' blocked" in note
 
 
 def test_one_long_stop_is_enough() -> None:

@@ -114,3 +114,35 @@ def test_one_that_swallows_every_interruption_takes_the_process_with_it(tmp_path
     )
     assert done.returncode == 2
     assert "journey 'swallowing' (proof.py, line 10) held the event loop" in done.stderr
+
+
+MANY = """
+import asyncio
+from mainstay.ops.prove.loading.journey import Journey
+from mainstay.ops.prove.loading.watchdog import Watchdog
+
+class Spinning(Journey):
+    async def step(self, client, number):
+        while True:
+            pass
+
+async def main():
+    journey = Spinning()
+    try:
+        with Watchdog([journey], 0.3) as dog:
+            steps = [asyncio.create_task(journey.step(None, number)) for number in range(6)]
+            await asyncio.wait(steps)
+    except asyncio.CancelledError:
+        print(len([each for each in steps if each.done()]), asyncio.current_task().cancelling(), dog.stuck)
+
+asyncio.run(main())
+"""
+
+
+def test_steps_that_hold_the_loop_one_after_the_other_have_swallowed_nothing(tmp_path: Path) -> None:
+    """After a moment without the processor many steps begin at once: the loop does not turn before the last of them."""
+    (tmp_path / "proof.py").write_text(MANY)
+    done = subprocess.run(
+        [sys.executable, str(tmp_path / "proof.py")], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.stdout.startswith("6 1 journey 'spinning' (proof.py, line "), done.stderr
