@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -81,7 +82,7 @@ def ask_wsgi(**environ: Any) -> tuple[Answer, list[Any]]:
 @pytest.mark.parametrize(
     "environ",
     [
-        {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": "4"},
+        {"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": "4", "wsgi.input": BytesIO(b"body")},
         {"HTTP_HOST": "shop,evil.example"},
         {"HTTP_HOST": ""},
         {"HTTP_TRANSFER_ENCODING": "chunked"},
