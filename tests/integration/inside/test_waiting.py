@@ -33,8 +33,10 @@ def test_who_waits_when_the_process_leaves_is_answered(start: Start, interface: 
 @both
 def test_the_figures_of_admission_can_be_scraped(start: Start, interface: str) -> None:
     replica = start(interface, MAINSTAY_THREADS="1", MAINSTAY_REQUESTS_MAX="1")
-    with ThreadPoolExecutor(3) as pool:
-        answers = [each.result() for each in [pool.submit(replica.get, "/slow/300/") for _ in range(3)]]
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(replica.get, "/slow/3000/")
+        _wait_for(replica, "mainstay_http_requests_in_flight 1.0")
+        answers = [replica.get("/slow/1/"), replica.get("/slow/1/"), first.result()]
     assert sorted(answer.status for answer in answers) == [200, 503, 503]
     late = replica.get("/async-slow/2000/", {"Mainstay-Deadline": "50"}) if interface == "asgi" else None
     text = replica.get("/metrics").body.decode()

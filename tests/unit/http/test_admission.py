@@ -14,6 +14,7 @@ from bench.overload import Phase, Replica, Simulation, judge
 from mainstay.base.criticality import Criticality
 from mainstay.http.admission import Admission, Aimd, Fixed, Gradient, Limit, Ticket, current
 from mainstay.http.admission.comeback import LONGEST, Comeback
+from mainstay.http.admission.limit import ROUTES_MAX
 
 SHEDDABLE, SHEDDABLE_PLUS, CRITICAL, CRITICAL_PLUS = Criticality
 
@@ -331,6 +332,22 @@ def test_what_became_slower_for_good_is_learned() -> None:
 
 
 # --- modes and figures -----------------------------------------------------------------------------
+
+
+def test_names_of_views_without_end_are_not_all_remembered() -> None:
+    """They come from the URLconf, as far as is known; a project may make them up."""
+    limit = Aimd(40)
+    for number in range(3 * ROUTES_MAX):
+        limit.observe(1.0 + number, 0.02, f"view {number}", 1)
+    assert len(limit._usual) == ROUTES_MAX
+
+
+def test_one_outlier_moves_little_of_what_is_usual() -> None:
+    """An hour for one request, or a machine that slept, must not make all that follows look quick."""
+    limit = Aimd(40)
+    feed(limit, 0.02, until=10.0, used=0.1)
+    limit.observe(10.1, 3600.0, "view", 1)
+    assert limit._usual["view"] < 0.025
 
 
 def test_a_dry_run_only_counts() -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -145,18 +146,21 @@ async def test_a_place_granted_to_a_cancelled_waiter_goes_to_the_next() -> None:
 
 
 async def test_waiter_without_time_is_refused_on_asgi() -> None:
+    release = asyncio.Event()
+
     async def application(scope: Any, receive: Any, send: Any) -> None:
-        await asyncio.sleep(0.15)
+        await release.wait()
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b""})
 
     entrance, admission = asgi(application)
-    entrance._seconds = 10.0
+    entrance._seconds = 60.0
     first = asyncio.create_task(call_asgi(entrance, "/"))
     await asyncio.sleep(0.01)
     entrance._seconds = 0.03
     answer = await call_asgi(entrance, "/")
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    release.set()
     assert (await first).status == 200
     assert_empty(admission)
 
@@ -180,11 +184,14 @@ def test_what_was_waited_for_a_place_is_noted_on_wsgi() -> None:
 
     def application(environ: Any, start_response: Callable[..., Any]) -> list[bytes]:
         waited.append(TALLY.get().waited)  # type: ignore[union-attr]
-        threading.Event().wait(0.1)
+        if len(waited) == 1:
+            until = time.monotonic() + 30
+            while not admission.waiting and time.monotonic() < until:
+                time.sleep(0.001)
         start_response("200 OK", [])
         return [b"ok"]
 
-    entrance, _ = wsgi(application)
+    entrance, admission = wsgi(application)
     threads = [threading.Thread(target=call_wsgi, args=(entrance, "/")) for _ in range(2)]
     for thread in threads:
         thread.start()

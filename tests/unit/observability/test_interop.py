@@ -17,7 +17,10 @@ from typing import Any
 import pytest
 
 from mainstay.base.tracecontext import TraceContext
+from mainstay.health.lifecycle import Lifecycle
+from mainstay.http.entrance.wsgi import WsgiEntrance
 from mainstay.observability import interop
+from tests.unit.http.calling import call_wsgi
 
 TRACE = TraceContext("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331", 3, "a=1")
 
@@ -60,6 +63,20 @@ def test_the_current_span_is_the_requests_until_it_ends(api: Any) -> None:
     assert (found.trace_flags, found.trace_state.get("a")) == (1, "1")
     interop.leave()
     assert not api.get_current_span().get_span_context().is_valid
+
+
+def test_the_entrance_enters_and_leaves(api: Any) -> None:
+    """Else what a thread does next, for nobody or for another client, would go into the last request's trace."""
+    seen: list[Any] = []
+
+    def application(environ: Any, start_response: Any) -> list[bytes]:
+        seen.append(api.get_current_span().get_span_context().is_valid)
+        start_response("200 OK", [])
+        return [b"ok"]
+
+    call_wsgi(WsgiEntrance(application, process=Lifecycle()), "/")
+    seen.append(api.get_current_span().get_span_context().is_valid)
+    assert seen == [True, False]
 
 
 def test_an_unsampled_request_tells_that_it_is(api: Any) -> None:

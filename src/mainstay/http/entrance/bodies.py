@@ -80,6 +80,6 @@ def settle(environ: dict[str, Any]) -> bool:
         environ["CONTENT_LENGTH"] = str(len(body))
         return bool(body)
     length = environ.get("CONTENT_LENGTH")
-    if length and length.isdigit() and length != "0":
+    if length and length.isascii() and length.isdigit() and length != "0":
         environ["wsgi.input"] = WholeBody(environ["wsgi.input"], int(length))
     return True

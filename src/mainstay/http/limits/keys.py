@@ -18,7 +18,7 @@ IPV6_PREFIX: Final = 64
 """Bits that stand for one client: what a provider gives one customer (RFC 6177) is never smaller."""
 
 PLAIN: Final = re.compile(r"[A-Za-z0-9._:@+/=-]{1,64}")
-"""What may stand in a key as it is; anything longer or stranger is stored as its hash."""
+"""What may stand in a key as it is; anything longer or stranger, and every header, is stored as its hash."""
 
 FIELD: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 EXPECTED = "'ip', 'user', 'user_or_ip', 'header:NAME' or a function of the request"
@@ -110,8 +110,11 @@ def is_ipv4(address: str) -> bool:
 
 def short(value: str) -> str:
     """A value as part of a key: itself if it is short and plain, else its hash."""
-    if PLAIN.fullmatch(value):
-        return value
+    return value if PLAIN.fullmatch(value) else hashed(value)
+
+
+def hashed(value: str) -> str:
+    """The same without the value itself, whatever it is."""
     return "#" + blake2b(value.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 
@@ -126,7 +129,8 @@ def _of_header(name: str) -> Callable[[Any], str]:
 
     def find(request: Any) -> str:
         value = request.META.get(field, "")
-        return f"{name.lower()}:{short(value)}" if value else of_address(request)
+        # Mostly a credential: whoever sees the keys in Valkey must not be able to use it.
+        return f"{name.lower()}:{hashed(value)}" if value else of_address(request)
 
     return find
 

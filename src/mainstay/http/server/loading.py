@@ -147,7 +147,7 @@ def _interface(problems: list[Problem]) -> str:
 def _bind(problems: list[Problem]) -> tuple[str, int]:
     value = environment.text(wire.BIND)
     host, colon, port = value.rpartition(":")
-    if not (colon and host and port.isdigit() and int(port) < 65536):
+    if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65536):
         problems.append(_problem(wire.BIND, "host:port", value))
         return "", 0
     return host.strip("[]"), int(port)

@@ -45,3 +45,12 @@ def test_request_without_a_body_is_left_alone() -> None:
     environ = {"CONTENT_LENGTH": "", "wsgi.input": stream}
     assert settle(environ)
     assert environ["wsgi.input"] is stream
+
+
+@pytest.mark.parametrize("length", ["", "0", "-5", "1_0", " 4", "4 ", "²", "٣", "four", "4.0", "0x4"])
+def test_what_is_no_length_is_left_to_django(length: str) -> None:
+    """Which takes it for none; ``²`` is a digit to `str.isdigit` and to nobody else."""
+    stream = BytesIO(b"body")
+    environ = {"CONTENT_LENGTH": length, "wsgi.input": stream}
+    assert settle(environ)
+    assert environ == {"CONTENT_LENGTH": length, "wsgi.input": stream}

@@ -16,9 +16,12 @@ from sentry_sdk.transport import Transport
 
 from mainstay.base.context import REQUEST, REQUEST_ID
 from mainstay.base.errors import InvalidInput
+from mainstay.health.lifecycle import Lifecycle
+from mainstay.http.entrance.wsgi import WsgiEntrance
 from mainstay.observability import output
 from mainstay.observability.reports import begin_request, sentry, setup
 from mainstay.observability.reports.filtering import OUTAGES_PER_MINUTE, PER_MINUTE
+from tests.unit.http.calling import call_wsgi
 from tests.unit.observability.reports.flood import REFUSED, Clock, capped, django_error
 
 
@@ -97,6 +100,20 @@ def test_what_one_request_told_sentry_is_not_on_the_reports_of_the_next(sent: li
     assert first["tags"]["cart"] == "7"
     assert "cart" not in second["tags"]
     assert not second.get("breadcrumbs", {}).get("values")
+
+
+def test_each_request_of_a_thread_begins_anew(sent: list[dict[str, Any]]) -> None:
+    def application(environ: Any, start_response: Any) -> list[bytes]:
+        if environ["PATH_INFO"] == "/first/":
+            sentry_sdk.set_tag("cart", "7")
+        sentry_sdk.capture_message("told")
+        start_response("200 OK", [])
+        return [b"ok"]
+
+    entrance = WsgiEntrance(application, process=Lifecycle())
+    call_wsgi(entrance, "/first/")
+    call_wsgi(entrance, "/second/")
+    assert ["cart" in event["tags"] for event in sent] == [True, False]
 
 
 def test_an_error_that_django_gave_up_on_is_reported_with_its_request(sent: list[dict[str, Any]]) -> None:
