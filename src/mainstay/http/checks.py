@@ -7,17 +7,20 @@ What is right for development is silent there; a process that Mainstay started i
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
+from django.urls import get_resolver
 from django.utils.module_loading import import_string
 
-from mainstay.base import environment, options
+from mainstay.base import environment, options, wire
 from mainstay.base.errors import InvalidInput, Problem, nearest
 from mainstay.base.traps import Trap
 from mainstay.health.dependencies import WATCH
+from mainstay.http import deadlines
 from mainstay.http import options as http_options
 from mainstay.http.limits import options as limit_options
 from mainstay.http.security import CSP
@@ -93,6 +96,12 @@ UNREPORTED = Trap(
     'pip install "django-mainstay[observability]", and LOGGING = mainstay.observability() in the settings.',
     "Whoever set the address believes that errors are reported, and nobody is told of any.",
 )
+OUT_OF_REACH = Trap(
+    "mainstay.W215",
+    "@deadline({seconds:g}) at {place} gives more than the {request:g} s that every request has.",
+    "Raise timeouts.request in mainstay.toml, and timeouts.edge above it, or give the view less.",
+    "The edge tells each request how long its client is kept waiting, and nobody has longer than that.",
+)
 TRAPS = (
     ENTRANCE_ORDER,
     DEBUG_ON,
@@ -105,6 +114,7 @@ TRAPS = (
     EARLY_ACK,
     UNSENT_POLICY,
     UNREPORTED,
+    OUT_OF_REACH,
 )
 
 LOCAL = "django.core.cache.backends.locmem.LocMemCache"
@@ -118,7 +128,7 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
     """Everything that `TRAPS` names."""
     found = [*_front(), *_options(), *_values(), *_dependencies(), *_celery(), *_reports()]
     if environment.is_managed():
-        found += [*_managed(), *_shared()]
+        found += [*_managed(), *_shared(), *_deadlines()]
     return found
 
 
@@ -236,6 +246,15 @@ def _unknown(what: str, name: str, known: Any) -> CheckMessage:
 def _reports() -> Iterator[CheckMessage]:
     if gap := reports.find_gap():
         yield report(UNREPORTED, gap=gap)
+
+
+def _deadlines() -> Iterator[CheckMessage]:
+    with suppress(Exception):  # URLs that do not load are another check's business
+        _ = get_resolver().url_patterns
+    request = environment.number(wire.REQUEST_TIMEOUT, http_options.LONGEST)
+    for place, seconds in sorted(deadlines.DECORATED.items()):
+        if seconds > request:
+            yield report(OUT_OF_REACH, place=place, seconds=seconds, request=request)
 
 
 def _celery() -> Iterator[CheckMessage]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import re
+import sys
 from collections.abc import Awaitable, Callable
 from inspect import iscoroutine
 from time import monotonic
@@ -22,6 +23,10 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 _MILLISECONDS = re.compile("[0-9]{1,9}")
 """Plain digits; anything else, also a header that came twice, says nothing."""
+
+
+DECORATED: dict[str, float] = {}
+"""Most seconds that `deadline` was given, by the place where it stands; for the system checks."""
 
 
 def begin(offered: str, trusted: bool, default: float) -> Deadline:
@@ -42,10 +47,11 @@ def deadline(seconds: float) -> Callable[[View], View]:
     """
     Give a view this many seconds from the arrival of its request, less or more than the default.
 
-    A caller that has less time keeps it. An async view is cancelled at its deadline; a
-    sync one stops at the next checkpoint, which every query is; the answer is 504. For
-    functions, sync or async, and with ``method_decorator`` for ``dispatch`` of class-based
-    views, Django REST framework's among them.
+    A caller that has less time keeps it, and the edge is one: it gives each request ``timeouts.request`` of
+    mainstay.toml. An async view is cancelled at its deadline; a sync one stops at the next checkpoint, which
+    every query is, and its own end; the answer is 504, and ``ATOMIC_REQUESTS`` takes back what it did. For
+    functions, sync or async, and with ``method_decorator`` for ``dispatch`` of class-based views, Django
+    REST framework's among them.
 
     Raises:
         ValueError: It is not a number of seconds above 0.
@@ -57,6 +63,9 @@ def deadline(seconds: float) -> Callable[[View], View]:
     if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 < seconds < NEVER:
         hint = "; write @deadline(2.0) above the view" if callable(seconds) else ""
         raise ValueError(f"a deadline is a number of seconds above 0, not {seconds!r}{hint}")
+    caller = sys._getframe(1)
+    place = f"{caller.f_globals.get('__name__', '')}, line {caller.f_lineno}"
+    DECORATED[place] = max(seconds, DECORATED.get(place, 0.0))
 
     def decorate(view: View) -> View:
         if iscoroutinefunction(view):
@@ -71,13 +80,15 @@ def deadline(seconds: float) -> Callable[[View], View]:
         def respond(*args: Any, **kwargs: Any) -> Any:
             current = DEADLINE.get()
             if current is None:
-                with within(seconds):
-                    answer = view(*args, **kwargs)
-            else:
-                current.allow(seconds)
-                answer = view(*args, **kwargs)
+                with within(seconds) as own:
+                    return end(own, view(*args, **kwargs))
+            current.allow(seconds)
+            return end(current, view(*args, **kwargs))
+
+        def end(current: Deadline, answer: Any) -> Any:
             if iscoroutine(answer):  # `dispatch` of an async class-based view is no coroutine function
                 return _await_within(seconds, lambda: answer)
+            current.check()
             return answer
 
         return cast("View", respond)

@@ -20,6 +20,9 @@ MODES = ("on", "dry-run", "off")
 DEADLINE = 5.0
 """Seconds, outside of a running system, whose file says how long a request may take."""
 
+LONGEST = 86_400.0
+"""Most seconds that anything here may be told to wait."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -49,7 +52,7 @@ class Option:
 
 def _is_seconds(value: Any) -> bool:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_number and math.isfinite(value) and 0 < value <= 86_400
+    return is_number and math.isfinite(value) and 0 < value <= LONGEST
 
 
 def _is_bool(value: Any) -> bool:

@@ -13,7 +13,7 @@ from django.core.checks import Error
 from django.core.checks import Warning as Caution
 from django.utils.module_loading import import_string
 
-from mainstay.http import checks
+from mainstay.http import checks, deadlines
 from mainstay.http.security import csp_middleware
 from mainstay.http.settings import DEVELOPMENT_KEY
 
@@ -122,6 +122,20 @@ def test_an_address_for_errors_to_which_nothing_is_reported_is_told(sound, monke
     (message,) = checks.check_settings()
     assert message.id == "mainstay.W211"
     assert ("sentry-sdk is not installed" in message.msg) is not is_installed
+
+
+def test_a_deadline_that_the_edge_cuts_short_is_told(sound, monkeypatch):
+    monkeypatch.setattr(deadlines, "DECORATED", {})
+    for seconds in (30, 9.5):
+
+        @deadlines.deadline(seconds)
+        def view(request): ...
+
+    assert found() == []
+    monkeypatch.setenv("MAINSTAY_SERVICE", "shop")
+    monkeypatch.setenv("MAINSTAY_REQUEST_TIMEOUT", "10")
+    (message,) = [each for each in checks.check_settings() if each.id == "mainstay.W215"]
+    assert message.msg.startswith(f"@deadline(30) at {__name__}, line ")
 
 
 def test_a_misspelt_option_has_a_hint(sound):

@@ -282,6 +282,12 @@ def sync_view(request: HttpRequest) -> HttpResponse:
 
 
 @deadline(0.05)
+def unchecked(request: HttpRequest) -> HttpResponse:
+    time.sleep(0.06)
+    return HttpResponse("late")
+
+
+@deadline(0.05)
 async def async_view(request: HttpRequest) -> HttpResponse:
     try:
         await asyncio.sleep(30)
@@ -335,6 +341,7 @@ def drf(request: HttpRequest) -> Any:
 
 urlpatterns = [
     path("sync/", sync_view),
+    path("unchecked/", unchecked),
     path("async/", async_view),
     path("patient/<int:milliseconds>/", patient),
     path("sync-class/", SyncClass.as_view()),
@@ -368,14 +375,14 @@ def ask_wsgi(where: str, seconds: float = 5.0, **headers: str) -> Answer:
     return call_wsgi(entrance, where, headers)
 
 
-@pytest.mark.parametrize("where", ["/sync/", "/sync-class/", "/async/", "/async-class/", "/drf/"])
+@pytest.mark.parametrize("where", ["/sync/", "/unchecked/", "/sync-class/", "/async/", "/async-class/", "/drf/"])
 async def test_a_decorated_view_is_stopped_on_asgi(django: None, where: str) -> None:
     pytest.importorskip("rest_framework")
     assert_late(await ask_asgi(where))
 
 
 @pytest.mark.django_db  # Django looks after connections at the begin of a request; another test may have left one
-@pytest.mark.parametrize("where", ["/sync/", "/sync-class/", "/async/", "/async-class/", "/drf/"])
+@pytest.mark.parametrize("where", ["/sync/", "/unchecked/", "/sync-class/", "/async/", "/async-class/", "/drf/"])
 def test_a_decorated_view_is_stopped_on_wsgi(django: None, where: str) -> None:
     pytest.importorskip("rest_framework")
     assert_late(ask_wsgi(where))
