@@ -375,14 +375,18 @@ def ask_wsgi(where: str, seconds: float = 5.0, **headers: str) -> Answer:
     return call_wsgi(entrance, where, headers)
 
 
-@pytest.mark.parametrize("where", ["/sync/", "/unchecked/", "/sync-class/", "/async/", "/async-class/", "/drf/"])
+@pytest.mark.parametrize(
+    "where", ["/sync/", "/unchecked/", "/sync-class/", "/async/", "/async-class/", "/drf/"]
+)
 async def test_a_decorated_view_is_stopped_on_asgi(django: None, where: str) -> None:
     pytest.importorskip("rest_framework")
     assert_late(await ask_asgi(where))
 
 
 @pytest.mark.django_db  # Django looks after connections at the begin of a request; another test may have left one
-@pytest.mark.parametrize("where", ["/sync/", "/unchecked/", "/sync-class/", "/async/", "/async-class/", "/drf/"])
+@pytest.mark.parametrize(
+    "where", ["/sync/", "/unchecked/", "/sync-class/", "/async/", "/async-class/", "/drf/"]
+)
 def test_a_decorated_view_is_stopped_on_wsgi(django: None, where: str) -> None:
     pytest.importorskip("rest_framework")
     assert_late(ask_wsgi(where))
