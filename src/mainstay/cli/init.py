@@ -42,6 +42,9 @@ CHANNEL_LAYERS = mainstay.channel_layers()
 LOGGING = mainstay.observability()
 STORAGES = mainstay.storages()
 STATIC_ROOT = mainstay.static_root(BASE_DIR)
+for _name, _value in mainstay.security().items():
+    if _name != "SECURE_CSP":  # a policy may forbid scripts that pages of yours need: docs/concepts/security.md
+        globals().setdefault(_name, _value)  # what stands above wins
 """
 
 

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from mainstay.base.errors import InvalidInput, OperationFailed
 from mainstay.cli import init as verb
+from mainstay.http.security import security
 from mainstay.ops.topology import load
 from tests.unit.ops.topology.projects import write_project
 
@@ -84,6 +85,20 @@ def test_the_settings_lines_can_be_written_later(shop: Path) -> None:
     assert "Left mainstay.toml as it is" in done.output
     assert (shop / "mainstay.toml").read_text() == "# mine\n[service.web]\n"
     assert (shop / "shop" / "settings.py").read_text().endswith(verb.BLOCK)
+
+
+def test_the_lines_add_security_and_overrule_nothing_of_the_project(tmp_path: Path) -> None:
+    settings: dict[str, object] = {
+        "BASE_DIR": tmp_path,
+        "INSTALLED_APPS": [],
+        "MIDDLEWARE": [],
+        "X_FRAME_OPTIONS": "SAMEORIGIN",
+    }
+    exec(verb.BLOCK, settings)
+
+    assert settings["X_FRAME_OPTIONS"] == "SAMEORIGIN"
+    assert settings["CSRF_FAILURE_VIEW"] == security()["CSRF_FAILURE_VIEW"]
+    assert "SECURE_CSP" not in settings
 
 
 def test_a_declaration_in_pyproject_is_not_overruled_by_accident(shop: Path) -> None:
