@@ -66,7 +66,8 @@ class Reports:
         clock: Callable[[], float] = time.monotonic,
         minute: float = MINUTE,
     ) -> None:
-        self.dropped = {reason: Count() for reason in ("cap", "outage", "scrubbing")}
+        self.dropped = {reason: Count() for reason in ("cap", "outage", "scrubbing", "undelivered")}
+        self._losses = Cap(1, clock)
         self._cap = Cap(per_minute, clock)
         self._outages = Cap(min(OUTAGES_PER_MINUTE, per_minute), clock)
         self._summarize = summarize
@@ -105,11 +106,17 @@ class Reports:
         """sentry-sdk's own traces, for those who ask for them: scrubbed as well."""
         return scrubbed(event)
 
+    def note_lost(self, why: str) -> None:
+        """Count a report that left and did not arrive; said once a minute, as there is nobody else to tell."""
+        self.dropped["undelivered"].add()
+        if self._losses.take():
+            _logger.warning("error reports do not arrive: %s", why, extra={"reason": why})
+
     def figures(self) -> Iterator[Figure]:
         for reason, count in self.dropped.items():
             yield Figure(
                 "mainstay_reports_dropped_total",
-                "Error reports that did not leave: over the cap, one of an outage's many, or not to be scrubbed.",
+                "Error reports that nobody got: over the cap, one of an outage's many, not to be scrubbed, or undelivered.",
                 count.value,
                 "counter",
                 (("reason", reason),),

@@ -24,6 +24,12 @@ SILENT_LOGGERS = (
     "mainstay.access",  # one per request: neither an error nor worth a breadcrumb
 )
 
+UNDELIVERED = frozenset({"network_error", "send_error", "queue_overflow", "ratelimit_backoff"})
+"""sentry-sdk's reasons for a loss that have to do with the way, and not with what is wanted."""
+
+SENDER = "sentry-sdk.BackgroundWorker"
+"""The thread from which sentry-sdk sends."""
+
 _logger = logging.getLogger("mainstay.observability")
 
 
@@ -76,6 +82,7 @@ def setup(*, per_minute: int = PER_MINUTE, **options: Any) -> bool:
         UNWATCHED.append(logging.Logger.callHandlers)  # wrapped, and passing these loggers by
     if sentry_sdk.get_client().get_integration("django") is None:
         _listen_to_django()
+    _listen_to_losses(sentry_sdk.get_client().transport)
     return True
 
 
@@ -95,6 +102,25 @@ def defaults(dsn: str) -> dict[str, Any]:
         "before_send": REPORTS.before_send,
         "before_send_transaction": REPORTS.before_send_transaction,
     }
+
+
+def _listen_to_losses(transport: Any) -> None:
+    """Hear of reports that the transport gives up. Its client's own lines about each try are left out."""
+    if transport is None:
+        return
+    others = transport.record_lost_event
+
+    def note(reason: str, data_category: Any = None, item: Any = None, **more: Any) -> None:
+        if reason in UNDELIVERED and (item.data_category if item is not None else data_category) == "error":
+            REPORTS.note_lost(reason)
+        others(reason, data_category, item, **more)
+
+    transport.record_lost_event = note
+    logging.getLogger("urllib3.connectionpool").addFilter(_is_not_of_sender)
+
+
+def _is_not_of_sender(record: logging.LogRecord) -> bool:
+    return record.threadName != SENDER
 
 
 def _takes_lines(options: Mapping[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -70,6 +71,25 @@ def test_report_carries_release_environment_and_request(sent: list[dict[str, Any
 def test_what_a_client_caused_is_not_reported(sent: list[dict[str, Any]]) -> None:
     _report(DisallowedHost("evil.example"))
     assert sent == []
+
+
+def test_reports_that_do_not_arrive_are_counted_and_said_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        port = nobody.getsockname()[1]
+    monkeypatch.setenv("SENTRY_DSN", f"http://key@127.0.0.1:{port}/1")
+    assert setup(default_integrations=False)
+    try:
+        for _ in range(2):
+            _report(ValueError("broken"))
+        sentry_sdk.flush()
+    finally:
+        sentry_sdk.get_client().close()
+        sentry_sdk.get_global_scope().set_client(None)
+    assert sentry.REPORTS.dropped["undelivered"].value == 2
+    said = [record.getMessage() for record in caplog.records if record.threadName == sentry.SENDER]
+    assert said == ["error reports do not arrive: network_error"]
 
 
 def test_without_an_address_nothing_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
