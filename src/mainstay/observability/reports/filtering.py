@@ -116,7 +116,7 @@ class Reports:
         for reason, count in self.dropped.items():
             yield Figure(
                 "mainstay_reports_dropped_total",
-                "Error reports that nobody got: over the cap, one of an outage's many, not to be scrubbed, or undelivered.",
+                "Error reports that nobody got: over the cap, one of an outage's many, unscrubbed, or undelivered.",
                 count.value,
                 "counter",
                 (("reason", reason),),
