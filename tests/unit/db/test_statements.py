@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -122,11 +124,35 @@ def test_the_watchdog_cuts_what_is_late_and_only_that() -> None:
 
     watchdog = Watchdog()
     late, early, ended = Watched(), Watched(), Watched()
+    passed = Deadline.after(60)
     watchdog.begin(late, Deadline.after(60))
-    watchdog.begin(ended, Deadline.after(0.05))
-    watchdog.begin(early, Deadline.after(0.1))
+    watchdog.begin(ended, passed)
     watchdog.end(ended)
+    passed.at = time.monotonic()
+    watchdog.begin(early, Deadline.after(0.1))
 
     assert early.cut_.wait(10)
     assert not late.cut_.is_set()
     assert not ended.cut_.is_set()
+
+
+def test_a_forked_process_has_a_watchdog_of_its_own() -> None:
+    """The parent's thread is not in it: a statement there would never be cut."""
+    code = """
+import os, sys, threading
+from mainstay.base.deadline import Deadline
+from mainstay.db.watchdog import WATCHDOG
+class Watched:
+    def __init__(self): self.cut_ = threading.Event()
+    def cut(self, deadline): self.cut_.set()
+def is_cut():
+    watched = Watched()
+    WATCHDOG.begin(watched, Deadline.after(0.01))
+    return watched.cut_.wait(10)
+assert is_cut()
+child = os.fork()
+if not child:
+    os._exit(0 if is_cut() else 7)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert subprocess.run([sys.executable, "-W", "ignore", "-c", code], timeout=60).returncode == 0

@@ -125,14 +125,18 @@ async def test_a_cancellation_from_elsewhere_is_not_taken_for_the_deadline() -> 
 
 async def test_both_cancellations_at_once_end_the_task() -> None:
     """The deadline takes back its own only: whoever ends the task besides must not be left without an effect."""
+    began = asyncio.Event()
 
     async def application(scope: Any, receive: Any, send: Any) -> None:
-        try:
-            await asyncio.sleep(60)
-        finally:
-            task.cancel()
+        began.set()
+        await asyncio.sleep(60)
 
-    task = asyncio.create_task(asgi(application, mainstay_deadline="20"))
+    entrance = AsgiEntrance(application, process=Lifecycle(), options=Options(60.0))
+    task = asyncio.create_task(call_asgi(entrance, "/"))
+    await began.wait()
+    (reply,) = entrance._replies._watched
+    reply.expire()
+    task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
 

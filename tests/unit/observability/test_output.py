@@ -7,6 +7,8 @@ import io
 import json
 import logging
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -200,3 +202,22 @@ def test_threads_lose_and_mix_nothing(pipe: Pipe) -> None:
     for thread in threads:
         thread.join()
     assert [json.loads(line)["event"] for line in lines] == ["z" * 300] * 1000
+
+
+def test_a_forked_process_writes_its_own_lines() -> None:
+    """The thread that writes for its parent is not in it."""
+    code = """
+import logging, os, sys
+from mainstay.observability.output import OutputHandler
+handler = OutputHandler(sys.stdout)
+say = lambda text: (handler.emit(logging.LogRecord("x", 20, "", 0, text, None, None)), handler.flush())
+say("of the parent")
+child = os.fork()
+if not child:
+    say("of the child")
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+    words = [sys.executable, "-W", "ignore", "-c", code]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines() == ["of the parent", "of the child"]

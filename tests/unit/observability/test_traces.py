@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -282,6 +284,70 @@ def test_nothing_waits_for_the_thread(monkeypatch: pytest.MonkeyPatch, free_port
     assert exporter.waiting <= otlp.QUEUE_LIMIT
     assert exporter.dropped.value >= 100
     held.set()
+
+
+class Refusing:
+    """A collector that is there and takes nothing, and wants to be left alone for a day."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def post(self, body: bytes) -> tuple[int, float]:
+        self.asked += 1
+        return 503, 86400.0
+
+
+class Waits(threading.Event):
+    """Notes how long somebody would have waited."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.seconds.append(timeout)
+        return self.is_set()
+
+
+def test_a_collector_that_wants_to_be_left_alone_for_a_day_is_asked_again_sooner() -> None:
+    """Spans of a day would not fit into the queue, and the thread would be of no use to others."""
+    collector = Refusing()
+    exporter = Exporter(collector, {})  # type: ignore[arg-type]
+    exporter._ending = waits = Waits()
+    assert not exporter._deliver(b"{}")
+    assert collector.asked == otlp.TRIES
+    assert waits.seconds == [otlp.RETRY_AFTER_LIMIT] * (otlp.TRIES - 1)
+
+
+def test_a_process_that_ends_does_not_try_again() -> None:
+    collector = Refusing()
+    exporter = Exporter(collector, {})  # type: ignore[arg-type]
+    exporter._ending.set()
+    assert not exporter._deliver(b"{}")
+    assert collector.asked == 1
+
+
+def test_a_forked_process_sends_its_own_spans_and_not_its_parents() -> None:
+    code = """
+import os, sys
+from mainstay.observability.otlp import Exporter, Span
+class Collector:
+    bodies = []
+    def post(self, body): self.bodies.append(body); return 200, 0.0
+exporter = Exporter(Collector(), {}, pause=0.0)
+def send(trace_id):
+    exporter.put(Span(trace_id, "1", "", "work", 1, 0, 1))
+    return exporter.flush(20.0)
+assert send("parent")
+exporter.put(Span("waiting", "1", "", "work", 1, 0, 1))
+child = os.fork()
+if not child:
+    Collector.bodies = []
+    sound = send("child") and b"child" in b"".join(Collector.bodies) and b"waiting" not in b"".join(Collector.bodies)
+    os._exit(0 if sound else 7)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    assert subprocess.run([sys.executable, "-W", "ignore", "-c", code], timeout=60).returncode == 0
 
 
 @pytest.mark.parametrize(
