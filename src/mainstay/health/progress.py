@@ -1,14 +1,15 @@
 """
 Whether a process that nobody asks anything gets on with its work.
 
-A worker, a relay or a beat is alive long after it has stopped doing anything. Each finished database
-statement of its own and each `beat` counts as progress; what a probe or a scrape asks the database does not, since
-that goes on however stuck the work is. What has made none for a while is not ready; it is not killed for that,
-because a long task may be the reason.
+A worker, a relay or a beat is alive long after it has stopped doing anything. Each finished database statement
+of its own, each heartbeat of Celery and each `beat` counts as progress; what a probe or a scrape asks the
+database does not, since that goes on however stuck the work is. What has made none for a while is not ready; it
+is not killed for that, because a long task may be the reason.
 """
 
 from __future__ import annotations
 
+import sys
 import time
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -55,6 +56,22 @@ def follow_statements() -> None:
     from django.db.backends.signals import connection_created
 
     connection_created.connect(_wrap, dispatch_uid="mainstay.health.progress")
+
+
+def follow_celery() -> None:
+    """
+    Let each heartbeat of a Celery worker count: one that waits for its broker has nothing to ask a database.
+
+    The heartbeat leaves the loop that also takes tasks, every two seconds, unless the worker was started with
+    ``--without-heartbeat``. Celery imports its signals before Django is set up; without it this does nothing.
+    """
+    heartbeat = getattr(sys.modules.get("celery.signals"), "heartbeat_sent", None)
+    if heartbeat is not None:
+        heartbeat.connect(_on_heartbeat, weak=False, dispatch_uid="mainstay.health.progress")
+
+
+def _on_heartbeat(**_: object) -> None:
+    PROGRESS.beat()
 
 
 def _wrap(sender: object, connection: object, **_: object) -> None:

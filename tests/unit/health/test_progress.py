@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from django.db.backends.signals import connection_created
 from django.db.utils import ConnectionHandler, OperationalError
+from django.dispatch import Signal
 
 from mainstay.health import progress
 from mainstay.health.builtin import database_check
@@ -73,6 +76,18 @@ def test_a_stuck_worker_whose_database_is_well_is_still_stuck(followed: Connecti
         time.sleep(0.005)
     assert watch.observe()["database:default"].ok
     assert PROGRESS.latest == 0.0
+
+
+def test_a_heartbeat_of_celery_is_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen to arrive every two seconds with Celery 5.7, which is no dependency of the tests."""
+    signals = SimpleNamespace(heartbeat_sent=Signal())
+    monkeypatch.setitem(sys.modules, "celery.signals", signals)
+    progress.follow_celery()
+    progress.follow_celery()
+    monkeypatch.setattr(PROGRESS, "latest", 0.0)
+    signals.heartbeat_sent.send(sender=None)
+    assert PROGRESS.latest > 0.0
+    assert len(signals.heartbeat_sent.receivers) == 1
 
 
 def test_a_connection_that_is_made_again_is_followed_once(followed: ConnectionHandler) -> None:

@@ -67,6 +67,7 @@ def start_if_asked() -> HTTPServer | None:
         _logger.warning("no probes are answered on %s: %s", bind, error)
         return None
     progress.follow_statements()
+    progress.follow_celery()
     PROCESS.start()
     threading.Thread(target=server.serve_forever, name="mainstay-probes", daemon=True).start()
     return server
