@@ -6,17 +6,20 @@ What is right for development is silent there; a process that Mainstay started i
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
+from django.urls import URLResolver, get_resolver
 from django.utils.module_loading import import_string
 
 from mainstay.base import environment, options
 from mainstay.base.errors import InvalidInput, Problem, nearest
 from mainstay.base.traps import Trap
+from mainstay.health import builtin
 from mainstay.health.dependencies import WATCH
 from mainstay.http import options as http_options
 from mainstay.http.limits import options as limit_options
@@ -93,6 +96,12 @@ UNREPORTED = Trap(
     'pip install "django-mainstay[observability]", and LOGGING = mainstay.observability() in the settings.',
     "Whoever set the address believes that errors are reported, and nobody is told of any.",
 )
+UNREADABLE_LIMIT = Trap(
+    "mainstay.E212",
+    "{view} cannot be limited: {what} is {found}, and has to be {expected}.",
+    "{hint}",
+    "Each request of that view is answered 500, and its users are who find it.",
+)
 TRAPS = (
     ENTRANCE_ORDER,
     DEBUG_ON,
@@ -105,6 +114,7 @@ TRAPS = (
     EARLY_ACK,
     UNSENT_POLICY,
     UNREPORTED,
+    UNREADABLE_LIMIT,
 )
 
 LOCAL = "django.core.cache.backends.locmem.LocMemCache"
@@ -116,7 +126,7 @@ CELERY = ("CELERY_TASK_ACKS_LATE", "CELERY_TASK_REJECT_ON_WORKER_LOST")
 
 def check_settings(**kwargs: Any) -> list[CheckMessage]:
     """Everything that `TRAPS` names."""
-    found = [*_front(), *_options(), *_values(), *_dependencies(), *_celery(), *_reports()]
+    found = [*_front(), *_options(), *_values(), *_dependencies(), *_celery(), *_reports(), *_throttles()]
     if environment.is_managed():
         found += [*_managed(), *_shared()]
     return found
@@ -201,16 +211,17 @@ def _options() -> Iterator[CheckMessage]:
 def _values() -> Iterator[CheckMessage]:
     """Values that do not fit, and middleware that is to run as in Django and does not run at all."""
     problems: dict[str, Problem] = {}
-    for read in (http_options.read, limit_options.read):
+    for read in (http_options.read, limit_options.read, builtin.read):
         try:
             read()
         except InvalidInput as error:
             problems |= {problem.path: problem for problem in error.problems}
     for problem in problems.values():
         if problem.path.count("[") > 1 and problem.id != "http.unknown-option":
-            facts = {"path": problem.path, "found": problem.found, "expected": problem.expected}
+            found = "not known" if problem.id.endswith(".unknown-option") else problem.found
+            facts = {"path": problem.path, "found": found, "expected": problem.expected}
             yield report(BAD_OPTION, **facts, hint=problem.hint or "Correct it in the settings.")
-    if problems:
+    if any(not problem.id.startswith("health.") for problem in problems.values()):
         return
     for path in http_options.read().adapted:
         if path not in settings.MIDDLEWARE:
@@ -236,6 +247,35 @@ def _unknown(what: str, name: str, known: Any) -> CheckMessage:
 def _reports() -> Iterator[CheckMessage]:
     if gap := reports.find_gap():
         yield report(UNREPORTED, gap=gap)
+
+
+def _throttles() -> Iterator[CheckMessage]:
+    """Rates that our throttle will read for a view that a URL leads to, and cannot."""
+    try:
+        views = list(_views(get_resolver())) if getattr(settings, "ROOT_URLCONF", None) else []
+    except Exception:  # URLs that do not load; Django's own check says so
+        return
+    throttles = sys.modules.get("mainstay.http.limits.throttles")
+    if throttles is None:  # no view uses it, or REST framework is not there
+        return
+    told = set()
+    for view in views:
+        for problem in throttles.find_mistakes(view):
+            at_settings = problem.where == "settings"
+            what = problem.path if at_settings else f"the {problem.path} of {problem.where}"
+            facts = {"what": what, "found": problem.found, "expected": problem.expected}
+            name = f"{view.cls.__module__}.{view.cls.__qualname__}"
+            if (name, what) not in told:
+                told.add((name, what))
+                yield report(UNREADABLE_LIMIT, view=name, **facts, hint=problem.hint or "Correct it.")
+
+
+def _views(resolver: URLResolver) -> Iterator[Any]:
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLResolver):
+            yield from _views(pattern)
+        else:
+            yield pattern.callback
 
 
 def _celery() -> Iterator[CheckMessage]:
