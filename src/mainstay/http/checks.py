@@ -102,6 +102,7 @@ UNREADABLE_LIMIT = Trap(
     "{hint}",
     "Each request of that view is answered 500, and its users are who find it.",
 )
+UNREADABLE_LIMIT_HINT = 'Correct it in REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"], or in the view.'
 TRAPS = (
     ENTRANCE_ORDER,
     DEBUG_ON,
@@ -267,7 +268,7 @@ def _throttles() -> Iterator[CheckMessage]:
             name = f"{view.cls.__module__}.{view.cls.__qualname__}"
             if (name, what) not in told:
                 told.add((name, what))
-                yield report(UNREADABLE_LIMIT, view=name, **facts, hint=problem.hint or "Correct it.")
+                yield report(UNREADABLE_LIMIT, view=name, **facts, hint=problem.hint or UNREADABLE_LIMIT_HINT)
 
 
 def _views(resolver: URLResolver) -> Iterator[Any]:

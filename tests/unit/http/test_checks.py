@@ -117,6 +117,7 @@ def test_a_throttle_s_rate_that_none_of_its_requests_would_survive_is_told(sound
     assert message.msg.startswith(
         f"{__name__}.Uploads cannot be limited: the rate of throttle 'uploads' is '5/month', and has to be a rate such"
     )
+    assert message.hint == 'Correct it in REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"], or in the view.'
     sound.REST_FRAMEWORK = {"DEFAULT_THROTTLE_RATES": {"uploads": "5/d"}}
     assert found() == []
     sound.ROOT_URLCONF = "no.such.urls"
