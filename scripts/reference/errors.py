@@ -2,12 +2,14 @@
 Every error id, found by reading the source: nobody has to remember to list a new one.
 
 Two kinds: *you wrote something wrong* (`Problem`, and what shapes and checks report) and
-*something happened* (`OperationFailed`). Parts that are only known at run time are shown as ``{name}``.
+*something happened* (`OperationFailed`). Parts that are only known at run time are ``{name}`` in what is found
+and words in what is shown.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, field
@@ -19,8 +21,8 @@ HEAD = """\
 # Errors
 
 Every error that Mainstay reports on purpose has a stable id, the same in the terminal, in `--json` and
-here. A part in braces is filled in when it happens. [Troubleshooting](../troubleshooting.md) says more
-about the ones that people meet.
+here. A part in *italics*, or in `<angle brackets>`, is filled in when it happens.
+[Troubleshooting](../troubleshooting.md) says more about the ones that people meet.
 
 Exit codes: 0 is success, 1 means that the answer is no (not running, not ready), 2 that the command could
 not do its work.
@@ -28,6 +30,27 @@ not do its work.
 SOURCE = Path(mainstay.__file__).parent
 AREAS = {"base/shapes.py": "topology", "base/schema.py": "topology", "base/containers.py": "topology"}
 """Shapes do not know what they read; the one file a person writes is the topology."""
+
+
+PLACEHOLDER = re.compile(r"\{(\w+|…)\}")
+CODE = re.compile(r"(`[^`]*`)")
+WORDS = {
+    "__name__": "kind",
+    "alias": "name",
+    "argv": "program",
+    "cwd": "folder",
+    "dict": "known",
+    "geteuid": "number",
+    "have": "found",
+    "holder": "number",
+    "join": "names",
+    "len": "number",
+    "min": "least",
+    "one": "name",
+    "str": "rule",
+    "strerror": "reason",
+}
+"""What a part is to who reads of it, where the source has another name for it."""
 
 
 @dataclass
@@ -186,6 +209,8 @@ def _constant(statement: ast.stmt) -> tuple[str, str]:
     match statement:
         case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=str(text))):
             return name, text
+        case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=int(number) | float(number))):
+            return name, f"{number:g}"
     return "", ""
 
 
@@ -264,11 +289,26 @@ def _placeholder(node: ast.expr) -> str:
 
 
 def _section(error: Error) -> str:
-    lines = [f"### `{error.id}` {{ #{error.id} }}\n"]
+    anchor = PLACEHOLDER.sub(r"\1", error.id)
+    lines = [f"### {shown(f'`{error.id}`')} {{ #{anchor} }}\n"]
     lead = "" if error.happened else "Expected: "
-    lines += [f"{lead}{_sentence(text) if not lead else text}\n" for text in sorted(error.texts)]
-    lines += [f"Hint: {hint}\n" for hint in sorted(error.hints)]
+    lines += [f"{lead}{shown(_sentence(text) if not lead else text)}\n" for text in sorted(error.texts)]
+    lines += [f"Hint: {shown(hint)}\n" for hint in sorted(error.hints)]
     return "\n".join(lines)
+
+
+def shown(text: str) -> str:
+    """A text with words for its parts: in italics, and in angle brackets where it is code."""
+    return "".join(_piece(piece) for piece in CODE.split(text.replace("}{", "} {")))
+
+
+def _piece(text: str) -> str:
+    begin, end = "<>" if text.startswith("`") else "**"
+    return PLACEHOLDER.sub(lambda part: f"{begin}{_word(part[1])}{end}", text)
+
+
+def _word(name: str) -> str:
+    return WORDS.get(name) or name.strip("_").lower().replace("_", " ")
 
 
 def _sentence(text: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from mainstay.health import builtin
 from mainstay.health.lifecycle import PROCESS
 from mainstay.http import options
 from mainstay.http.entrance.asgi import Application, AsgiEntrance
@@ -19,6 +20,7 @@ def get_asgi_application() -> AsgiEntrance:
     import django
 
     django.setup(set_prefix=False)
+    builtin.read()
     from mainstay.http.handler import FastASGIHandler
 
     application = AsgiEntrance(

@@ -6,6 +6,7 @@ Django's WSGI application in Mainstay's outermost layer, for projects that run t
 
 from __future__ import annotations
 
+from mainstay.health import builtin
 from mainstay.health.lifecycle import PROCESS
 from mainstay.http import options
 from mainstay.http.entrance.proxies import if_configured
@@ -17,6 +18,7 @@ def get_wsgi_application() -> WsgiEntrance:
     import django
 
     django.setup(set_prefix=False)
+    builtin.read()
     from mainstay.http.handler import FastWSGIHandler
 
     application = WsgiEntrance(FastWSGIHandler(), if_configured(), options=options.read())

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 
 PROJECT = """
@@ -48,6 +50,17 @@ def ask(client, key, seats):
 ada, bob = caller("ada"), caller("bob")
 told = [ask(ada, "k1", 2), ask(ada, "k1", 2), ask(ada, "k1", 3), ask(ada, "", 2), ask(ada, "k2", 2), ask(bob, "k1", 2)]
 print(json.dumps([told, Order.objects.count()]))
+
+def send(body):
+    answer = ada.post("/", body, content_type="application/json", headers={"Idempotency-Key": "k3"})
+    return [answer.status_code, answer.json()["type"]]
+
+print(json.dumps([send(body) for body in ("{}", "[]", "7", '{"seats": -1}', '{"seats": true}', "{", b"\\xff")]))
+from unittest import mock
+from django.db import IntegrityError
+ada.raise_request_exception = False
+with mock.patch.object(Order.objects, "create", side_effect=IntegrityError("another constraint")):
+    print(json.dumps(ask(ada, "k9", 2)))
 """
 
 
@@ -82,4 +95,28 @@ def test_a_view_that_honours_its_key_does_it_once(tmp_path: Path) -> None:
         "[201, 2]",
         "[201, 3]",
     )
-    assert done.stdout.strip() == f"[[{first}, {again}, {other}, {missing}, {second}, {of_bob}], 3]"
+    told, wrong, defect = done.stdout.splitlines()
+    assert told == f"[[{first}, {again}, {other}, {missing}, {second}, {of_bob}], 3]"
+    assert wrong == "[" + ", ".join(['[400, "urn:shop:seats"]'] * 7) + "]"
+    assert defect == '[500, "/problems/internal-error"]', "only a key that is there already is a repeat"
+
+
+SETTINGS = """
+import django
+from django.conf import settings
+
+settings.configure(SECRET_KEY="x", INSTALLED_APPS=["django.contrib.auth", "django.contrib.contenttypes"])
+django.setup()
+"""
+
+
+@pytest.mark.parametrize(
+    "page",
+    ["docs/how-to/rate-limits.md", "docs/concepts/problem-details.md", "docs/concepts/observability.md"],
+)
+def test_each_sample_runs_as_it_is_pasted(page: str) -> None:
+    samples = blocks(page)
+    assert len(samples) > 1
+    runs = "".join(f"exec({sample!r}, {{'__name__': 'pasted'}})\n" for sample in samples)
+    done = subprocess.run([sys.executable, "-c", SETTINGS + runs], capture_output=True, text=True, timeout=50)
+    assert done.returncode == 0, done.stderr

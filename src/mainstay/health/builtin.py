@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,10 +26,8 @@ def declare(watch: Watch = WATCH) -> None:
     Declare what the settings say, each with its usual role, as ``MAINSTAY["health"]`` changes it.
 
     The first database is vital, every other dependency degrading: a replica is read from where there is one,
-    and cache and broker are never needed for a right answer.
-
-    Raises:
-        InvalidInput: ``MAINSTAY["health"]`` says something that has no meaning; with everything that is wrong.
+    and cache and broker are never needed for a right answer. What has no meaning changes nothing here: `read` says
+    it to a process that is to serve, and a system check to who runs a command.
     """
     from django.conf import settings
 
@@ -40,8 +39,25 @@ def declare(watch: Watch = WATCH) -> None:
             watch.add(Dependency(f"cache:{alias}", cache_check(alias)))
     if url := environment.text(wire.NATS_URL):
         watch.add(Dependency("broker", broker_check(url)))
-    given = getattr(settings, "MAINSTAY", {})
-    change(watch, given.get("health", {}) if isinstance(given, Mapping) else {})
+    with suppress(InvalidInput):
+        change(watch, _given())
+
+
+def read() -> None:
+    """
+    See that ``MAINSTAY["health"]`` means something.
+
+    Raises:
+        InvalidInput: With everything in it that does not.
+    """
+    change(Watch(), _given())
+
+
+def _given() -> Any:
+    from django.conf import settings
+
+    given = getattr(settings, "MAINSTAY", {}) if settings.configured else {}
+    return given.get("health", {}) if isinstance(given, Mapping) else {}
 
 
 def change(watch: Watch, health: Any) -> None:
@@ -66,16 +82,17 @@ def change(watch: Watch, health: Any) -> None:
 def _judge(path: str, key: str, value: Any) -> list[Problem]:
     where = f'{path}["{key}"]'
     if key not in KEYS:
-        return [_problem(where, f"one of {', '.join(KEYS)}", key, nearest(str(key), KEYS))]
+        expected = f"one of {', '.join(KEYS)}"
+        return [
+            Problem("health.unknown-option", "settings", where, expected, repr(key), nearest(str(key), KEYS))
+        ]
     if key == "off":
         return [] if isinstance(value, bool) else [_problem(where, "True or False", value)]
     if key == "role":
         roles = [str(role) for role in Role]
-        return (
-            []
-            if isinstance(value, str) and value in roles
-            else [_problem(where, f"one of {', '.join(roles)}", value)]
-        )
+        if isinstance(value, str) and value in roles:
+            return []
+        return [_problem(where, f"one of {', '.join(roles)}", value, nearest(str(value), roles))]
     sound = isinstance(value, int | float) and not isinstance(value, bool) and LEAST <= value <= 3600
     return [] if sound else [_problem(where, f"seconds between {LEAST:g} and 3600", value)]
 

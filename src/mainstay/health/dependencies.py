@@ -19,6 +19,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
+from mainstay.base.errors import nearest
 from mainstay.health import progress
 from mainstay.observability import scrubbing
 
@@ -144,6 +145,8 @@ class Watch:
 
     forgotten: float = FORGOTTEN
     _asked: dict[str, _Asked] = field(default_factory=dict, repr=False)
+    _own: dict[str, Check] = field(default_factory=dict, repr=False)
+    """What the project has declared itself."""
     _wishes: dict[str, Mapping[str, Any] | None] = field(default_factory=dict, repr=False)
     """What was said of dependencies that nobody has declared yet; ``None`` is: not at all."""
     _threads: dict[str, threading.Thread] = field(default_factory=dict, repr=False)
@@ -156,6 +159,20 @@ class Watch:
             wish = self._wishes.get(dependency.name, {})
             if dependency.name not in self._threads and wish is not None:
                 self._asked[dependency.name] = _Asked(replace(dependency, **wish))
+
+    def declare(self, dependency: Dependency) -> None:
+        """
+        `add` for one of the project's own, which may stand for one of ours.
+
+        Raises:
+            ValueError: Another function of the project has the name, and would be asked no more.
+        """
+        place = _place(dependency.check)
+        before = self._own.setdefault(dependency.name, dependency.check)
+        if _place(before) != place:  # a module that is imported again declares the same once more
+            what = f"dependency {dependency.name!r} of {place} is declared already, in {_place(before)}"
+            raise ValueError(f"{what}: give each a name of its own")
+        self.add(dependency)
 
     def override(self, name: str, **changes: Any) -> None:
         """Another role, limit or pace than the dependency has by itself, also when it is declared later."""
@@ -222,15 +239,29 @@ def dependency(
     runs in a thread of its own, every ``every`` seconds, from the first readiness probe on.
 
     Raises:
-        ValueError: There is no such role, or a number of seconds is none.
+        ValueError: There is no such role, a number of seconds is none, or another function has this name.
     """
-    declared = Dependency(name, _undeclared, Role(role), limit, every)
+    declared = Dependency(name, _undeclared, _role(name, role), limit, every)
 
     def declare(check: Check) -> Check:
-        WATCH.add(replace(declared, check=check))
+        WATCH.declare(replace(declared, check=check))
         return check
 
     return declare
+
+
+def _role(name: str, given: object) -> Role:
+    roles = [str(role) for role in Role]
+    if given in roles:
+        return Role(str(given))
+    hint = f"; {guess}" if (guess := nearest(str(given), roles)) else ""
+    raise ValueError(f"`role` of dependency {name!r} is one of {', '.join(roles)}, not {given!r}{hint}")
+
+
+def _place(check: Check) -> str:
+    """Where a function stands; what is no function is told apart by what it is."""
+    code = getattr(inspect.unwrap(check), "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code else repr(check)
 
 
 def _undeclared() -> None:

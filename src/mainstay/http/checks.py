@@ -6,6 +6,7 @@ What is right for development is silent there; a process that Mainstay started i
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -13,12 +14,13 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning
 from django.core.exceptions import ImproperlyConfigured
-from django.urls import get_resolver
+from django.urls import URLResolver, get_resolver
 from django.utils.module_loading import import_string
 
 from mainstay.base import environment, options, wire
 from mainstay.base.errors import InvalidInput, Problem, nearest
 from mainstay.base.traps import Trap
+from mainstay.health import builtin
 from mainstay.health.dependencies import WATCH
 from mainstay.http import deadlines
 from mainstay.http import options as http_options
@@ -96,8 +98,15 @@ UNREPORTED = Trap(
     'pip install "django-mainstay[observability]", and LOGGING = mainstay.observability() in the settings.',
     "Whoever set the address believes that errors are reported, and nobody is told of any.",
 )
+UNREADABLE_LIMIT = Trap(
+    "mainstay.E212",
+    "{view} cannot be limited: {what} is {found}, and has to be {expected}.",
+    "{hint}",
+    "Each request of that view is answered 500, and its users are who find it.",
+)
+UNREADABLE_LIMIT_HINT = 'Correct it in REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"], or in the view.'
 OUT_OF_REACH = Trap(
-    "mainstay.W215",
+    "mainstay.W213",
     "@deadline({seconds:g}) at {place} gives more than the {request:g} s that every request has.",
     "Raise timeouts.request in mainstay.toml, and timeouts.edge above it, or give the view less.",
     "The edge tells each request how long its client is kept waiting, and nobody has longer than that.",
@@ -114,6 +123,7 @@ TRAPS = (
     EARLY_ACK,
     UNSENT_POLICY,
     UNREPORTED,
+    UNREADABLE_LIMIT,
     OUT_OF_REACH,
 )
 
@@ -126,7 +136,7 @@ CELERY = ("CELERY_TASK_ACKS_LATE", "CELERY_TASK_REJECT_ON_WORKER_LOST")
 
 def check_settings(**kwargs: Any) -> list[CheckMessage]:
     """Everything that `TRAPS` names."""
-    found = [*_front(), *_options(), *_values(), *_dependencies(), *_celery(), *_reports()]
+    found = [*_front(), *_options(), *_values(), *_dependencies(), *_celery(), *_reports(), *_throttles()]
     if environment.is_managed():
         found += [*_managed(), *_shared(), *_deadlines()]
     return found
@@ -211,16 +221,17 @@ def _options() -> Iterator[CheckMessage]:
 def _values() -> Iterator[CheckMessage]:
     """Values that do not fit, and middleware that is to run as in Django and does not run at all."""
     problems: dict[str, Problem] = {}
-    for read in (http_options.read, limit_options.read):
+    for read in (http_options.read, limit_options.read, builtin.read):
         try:
             read()
         except InvalidInput as error:
             problems |= {problem.path: problem for problem in error.problems}
     for problem in problems.values():
         if problem.path.count("[") > 1 and problem.id != "http.unknown-option":
-            facts = {"path": problem.path, "found": problem.found, "expected": problem.expected}
+            found = "not known" if problem.id.endswith(".unknown-option") else problem.found
+            facts = {"path": problem.path, "found": found, "expected": problem.expected}
             yield report(BAD_OPTION, **facts, hint=problem.hint or "Correct it in the settings.")
-    if problems:
+    if any(not problem.id.startswith("health.") for problem in problems.values()):
         return
     for path in http_options.read().adapted:
         if path not in settings.MIDDLEWARE:
@@ -255,6 +266,35 @@ def _deadlines() -> Iterator[CheckMessage]:
     for place, seconds in sorted(deadlines.DECORATED.items()):
         if seconds > request:
             yield report(OUT_OF_REACH, place=place, seconds=seconds, request=request)
+
+
+def _throttles() -> Iterator[CheckMessage]:
+    """Rates that our throttle will read for a view that a URL leads to, and cannot."""
+    try:
+        views = list(_views(get_resolver())) if getattr(settings, "ROOT_URLCONF", None) else []
+    except Exception:  # URLs that do not load; Django's own check says so
+        return
+    throttles = sys.modules.get("mainstay.http.limits.throttles")
+    if throttles is None:  # no view uses it, or REST framework is not there
+        return
+    told = set()
+    for view in views:
+        for problem in throttles.find_mistakes(view):
+            at_settings = problem.where == "settings"
+            what = problem.path if at_settings else f"the {problem.path} of {problem.where}"
+            facts = {"what": what, "found": problem.found, "expected": problem.expected}
+            name = f"{view.cls.__module__}.{view.cls.__qualname__}"
+            if (name, what) not in told:
+                told.add((name, what))
+                yield report(UNREADABLE_LIMIT, view=name, **facts, hint=problem.hint or UNREADABLE_LIMIT_HINT)
+
+
+def _views(resolver: URLResolver) -> Iterator[Any]:
+    for pattern in resolver.url_patterns:
+        if isinstance(pattern, URLResolver):
+            yield from _views(pattern)
+        else:
+            yield pattern.callback
 
 
 def _celery() -> Iterator[CheckMessage]:

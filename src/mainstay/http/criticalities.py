@@ -41,7 +41,8 @@ def criticality(level: Criticality) -> Callable[[View], View]:
         ... def suggestions(request): ...
     """
     if not isinstance(level, Criticality):
-        raise TypeError(f"one of Criticality, not {level!r}")
+        hint = "; write @criticality(Criticality.SHEDDABLE) above the view" if callable(level) else ""
+        raise TypeError(f"one of Criticality, not {level!r}{hint}")
 
     def decorate(view: View) -> View:
         global _declared

@@ -52,8 +52,21 @@ def test_a_time_that_is_none_is_refused_where_it_is_declared(name: str, seconds:
 
 
 def test_a_role_that_is_none_is_refused_where_it_is_declared() -> None:
-    with pytest.raises(ValueError, match="'importnat' is not a valid Role"):
-        dependency("search", role="importnat")
+    told = "`role` of dependency 'search' is one of vital, degrading, optional, not 'vitel'; did you mean 'vital'?"
+    with pytest.raises(ValueError, match=re.escape(told)):
+        dependency("search", role="vitel")
+
+
+def test_a_second_function_of_the_same_name_is_refused_and_the_same_one_is_not() -> None:
+    """Importing a module again declares the same once more; and a check of the project's may stand for one of ours."""
+    watch = watching(Dependency("search", well))
+    watch.declare(Dependency("search", broken))
+    watch.declare(Dependency("search", broken, Role.VITAL))
+    with pytest.raises(
+        ValueError, match=r"'search' of .*test_dependencies.py:\d+ is declared already, in .*:\d+: give"
+    ):
+        watch.declare(Dependency("search", well))
+    assert watch.observe()["search"].role is Role.VITAL
 
 
 def broken() -> None:

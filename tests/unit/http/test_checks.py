@@ -11,9 +11,13 @@ import django
 import pytest
 from django.core.checks import Error
 from django.core.checks import Warning as Caution
+from django.urls import include, path
 from django.utils.module_loading import import_string
+from rest_framework.throttling import ScopedRateThrottle
+from rest_framework.views import APIView
 
 from mainstay.http import checks, deadlines
+from mainstay.http.limits.throttles import RateLimitThrottle
 from mainstay.http.security import csp_middleware
 from mainstay.http.settings import DEVELOPMENT_KEY
 
@@ -22,6 +26,20 @@ VALKEY = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", 
 MEMCACHED = {"default": {"BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache"}}
 SESSIONS = "django.contrib.sessions.backends.cache"
 OTHER = "django.middleware.common.CommonMiddleware"
+MONTHLY = {"DEFAULT_THROTTLE_RATES": {"uploads": "5/month", "unused": "often"}}
+
+
+class Uploads(APIView):
+    throttle_scope = "uploads"
+    throttle_classes = (RateLimitThrottle,)
+
+
+class Theirs(APIView):
+    throttle_scope = "unused"
+    throttle_classes = (ScopedRateThrottle,)
+
+
+urlpatterns = [path("in/", include([path("", Uploads.as_view())])), path("", Theirs.as_view())]
 
 
 @pytest.fixture(autouse=True)
@@ -68,6 +86,9 @@ def test_a_sound_project_is_silent():
         (checks.BAD_OPTION, {"MAINSTAY": {"http": {"rate_limits": {"replicas": "x"}}}}),
         (checks.BAD_OPTION, {"MAINSTAY": {"http": {"rate_limits": {"timeout": float("nan")}}}}),
         (checks.BAD_OPTION, {"MAINSTAY": {"http": {"adapted": [OTHER + "x"]}}}),
+        (checks.BAD_OPTION, {"MAINSTAY": {"health": {"dependencies": []}}}),
+        (checks.UNREADABLE_LIMIT, {"ROOT_URLCONF": __name__, "REST_FRAMEWORK": MONTHLY}),
+        (checks.UNREADABLE_LIMIT, {"ROOT_URLCONF": __name__, "REST_FRAMEWORK": {}}),
         (checks.UNSENT_POLICY, {"SECURE_CSP": {"default-src": ["'self'"]}}),
         (checks.UNSENT_POLICY, {"SECURE_CSP_REPORT_ONLY": {"default-src": ["'self'"]}}),
         (checks.UNSENT_POLICY, {"SECURE_CSP": {"x": []}, "MIDDLEWARE": [checks.ENTRANCE, "no.such.thing"]}),
@@ -87,6 +108,40 @@ def test_a_trap_fires(sound, trap, changes):
 def test_sessions_in_one_process_s_memory_are_two_mistakes(sound):
     sound.CACHES, sound.SESSION_ENGINE = LOCMEM, SESSIONS
     assert found() == [checks.LOCAL_CACHE.id, checks.LOCAL_SESSIONS.id]
+
+
+def test_a_throttle_s_rate_that_none_of_its_requests_would_survive_is_told(sound):
+    """REST framework reads `5/month` as five a minute; and a throttle of its own may."""
+    sound.ROOT_URLCONF, sound.REST_FRAMEWORK = __name__, MONTHLY
+    (message,) = checks.check_settings()
+    assert message.msg.startswith(
+        f"{__name__}.Uploads cannot be limited: the rate of throttle 'uploads' is '5/month', and has to be a rate such"
+    )
+    assert message.hint == 'Correct it in REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"], or in the view.'
+    sound.REST_FRAMEWORK = {"DEFAULT_THROTTLE_RATES": {"uploads": "5/d"}}
+    assert found() == []
+    sound.ROOT_URLCONF = "no.such.urls"
+    assert found() == []
+
+
+def test_options_that_there_are_not_are_told_with_those_that_there_are(sound):
+    sound.MAINSTAY = {
+        "http": {"rate_limits": {"replica": 2}},
+        "health": {"dependencies": {"search": {"role": "vitel", "rol": 1, "off": True}}},
+    }
+    told = [
+        (message.msg, message.hint)
+        for message in checks.check_settings()
+        if message.id == checks.BAD_OPTION.id
+    ]
+    (limits, limits_hint), (role, role_hint), (rol, _) = told
+    assert limits.startswith(
+        'MAINSTAY["http"]["rate_limits"][\'replica\'] is not known, and has to be one of block_share'
+    )
+    path = 'MAINSTAY["health"]["dependencies"]["search"]'
+    assert role == f"{path}[\"role\"] is 'vitel', and has to be one of vital, degrading, optional."
+    assert rol == f'{path}["rol"] is not known, and has to be one of role, limit, every, off.'
+    assert (limits_hint, role_hint) == ("did you mean 'replicas'?", "did you mean 'vital'?")
 
 
 @pytest.mark.skipif(django.VERSION < (6,), reason="Django has no such middleware below 6")
@@ -134,7 +189,7 @@ def test_a_deadline_that_the_edge_cuts_short_is_told(sound, monkeypatch):
     assert found() == []
     monkeypatch.setenv("MAINSTAY_SERVICE", "shop")
     monkeypatch.setenv("MAINSTAY_REQUEST_TIMEOUT", "10")
-    (message,) = [each for each in checks.check_settings() if each.id == "mainstay.W215"]
+    (message,) = [each for each in checks.check_settings() if each.id == "mainstay.W213"]
     assert message.msg.startswith(f"@deadline(30) at {__name__}, line ")
 
 
@@ -180,6 +235,31 @@ def test_the_apps_register_their_checks():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['mainstay.W101', 'mainstay.W201', 'mainstay.W207']"
+
+
+def test_a_role_that_is_none_ends_a_server_and_no_command_before_its_check(monkeypatch):
+    monkeypatch.delenv("MAINSTAY_SERVICE")
+    code = (
+        "import os, django; from django.conf import settings\n"
+        "settings.configure(SECRET_KEY='k' * 50, INSTALLED_APPS=['mainstay.http'],\n"
+        " MAINSTAY={'health': {'dependencies': {'broker': {'role': 'vitel'}}}})\n"
+        "django.setup()\n"
+        "from django.core.checks import run_checks\n"
+        "print(sorted(message.id for message in run_checks()))\n"
+        "from mainstay.asgi import get_asgi_application\n"
+        "from mainstay.wsgi import get_wsgi_application\n"
+        "from mainstay.base.errors import InvalidInput\n"
+        "from mainstay.http.server import loading, probes\n"
+        "os.environ['MAINSTAY_HEALTH_BIND'] = '127.0.0.1:0'\n"
+        "starts = get_asgi_application, get_wsgi_application, loading._set_django_up, probes.start_if_asked\n"
+        "for start in starts:\n"
+        "    try:\n"
+        "        start()\n"
+        "    except InvalidInput as error:\n"
+        "        print(error.problems[0].id)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["['mainstay.E209', 'mainstay.W201']", *["health.bad-setting"] * 4]
 
 
 @pytest.mark.parametrize("is_installed", [True, False])

@@ -359,6 +359,11 @@ def test_a_level_that_is_none_is_refused() -> None:
         criticality(3)  # type: ignore[arg-type]
 
 
+def test_parentheses_that_are_missing_are_told() -> None:
+    with pytest.raises(TypeError, match=r"write @criticality\(Criticality.SHEDDABLE\) above the view"):
+        criticality(lambda request: None)  # type: ignore[arg-type]
+
+
 # --- options -------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from asgiref.sync import iscoroutinefunction
 
-from mainstay.base.errors import InvalidInput, Problem
+from mainstay.base.errors import InvalidInput, Problem, nearest
 from mainstay.http.limits import classes, keys, rate
 from mainstay.http.limits.guard import Cost, Guard, Limit
 from mainstay.http.limits.options import WHEN_UNAVAILABLE
@@ -19,6 +19,14 @@ View = TypeVar("View", bound="Callable[..., Any]")
 
 MARK = "_mainstay_limited"
 LONGEST_SCOPE = 64
+
+_REGISTERED = """
+ACL BASELINE-CONTROL BIND CHECKIN CHECKOUT CONNECT COPY DELETE GET HEAD LABEL LINK LOCK MERGE MKACTIVITY MKCALENDAR
+MKCOL MKREDIRECTREF MKWORKSPACE MOVE OPTIONS ORDERPATCH PATCH POST PROPFIND PROPPATCH PUT QUERY REBIND REPORT SEARCH
+TRACE UNBIND UNCHECKOUT UNLINK UNLOCK UPDATE UPDATEREDIRECTREF VERSION-CONTROL
+"""
+METHODS = frozenset(_REGISTERED.split())
+"""HTTP's, WebDAV's and their kin's, as IANA registers them (RFC 9110, 18.2); another is a slip and limits nothing."""
 
 
 def rate_limit(
@@ -41,10 +49,10 @@ def rate_limit(
 
     Args:
         text: ``"100/m"``, ``"20/10s"``, ``"100/m burst 20"``.
-        key: Whose requests count together: ``"ip"`` (IPv6 by /64), ``"user"`` or ``"user_or_ip"`` (which both
-            mean who is signed in, and everybody else by address), ``"header:X-Api-Key"`` (by address without
-            the header), or a function of the request that returns a text, or ``None`` for "not limited".
-        methods: Only these; all without it.
+        key: Whose requests count together: ``"ip"`` (IPv6 by /64), ``"user"`` (who is signed in,
+            everybody else by address), ``"header:X-Api-Key"`` (by address without the header), or a function
+            of the request that returns a text, or ``None`` for "not limited".
+        methods: Only these, of HTTP's and WebDAV's; all without it.
         scope: A name for the budget, to share it among views; each view has its own without it.
         cost: Units that one request takes, or a function of the request.
         when_unavailable: ``"local"``, ``"open"`` or ``"closed"`` while Valkey is gone; the settings' by default.
@@ -161,10 +169,13 @@ def _scope(value: object, where: str) -> str:
 
 def _methods(value: object, where: str) -> frozenset[str]:
     names = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else [None]
-    if all(isinstance(each, str) and each.isascii() and each.isalpha() for each in names):
-        return frozenset(str(each).upper() for each in names)
-    expected = 'methods such as "POST" or ["POST", "PUT"]'
-    raise InvalidInput([Problem("limits.bad-methods", where, "methods", expected, repr(value))])
+    methods = [str(each).upper() for each in names]
+    unknown = next((each for each in methods if each not in METHODS), None)
+    if unknown is None:
+        return frozenset(methods)
+    expected = 'methods of HTTP such as "POST" or ["POST", "PUT"]'
+    hint = nearest(unknown, METHODS)
+    raise InvalidInput([Problem("limits.bad-methods", where, "methods", expected, repr(value), hint)])
 
 
 def _when_unavailable(value: object, where: str) -> str:

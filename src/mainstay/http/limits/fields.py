@@ -24,6 +24,9 @@ STATE: Final = "RateLimit"
 NOTE: Final = "_mainstay_rate_limits"
 """Where a request carries its fields to the middleware, for answers that are made outside of the view."""
 
+VIOLATED: Final = "_mainstay_violated"
+"""Where a request carries the names of what a throttle refused it for, for the problem that says so."""
+
 
 def policy(name: str, rate: Rate) -> str:
     """One item of ``RateLimit-Policy``; a burst that is not the limit itself has a parameter of our own."""
@@ -69,6 +72,17 @@ def note(request: object, policies: str, states: str) -> None:
     """Leave the fields with a request, for `apply`."""
     noted: list[tuple[str, str]] = [*getattr(request, NOTE, ()), (policies, states)]
     setattr(request, NOTE, noted)
+
+
+def note_violated(request: object, name: str) -> None:
+    """Leave the name of a limit that was exceeded with a request, for `violated`."""
+    setattr(request, VIOLATED, [*violated(request), name])
+
+
+def violated(request: object) -> list[str]:
+    """The names of the limits for which throttles of ours refuse a request."""
+    noted: list[str] = getattr(request, VIOLATED, [])
+    return noted
 
 
 def apply(request: HttpRequest, response: HttpResponseBase) -> None:

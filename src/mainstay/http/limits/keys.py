@@ -21,7 +21,7 @@ PLAIN: Final = re.compile(r"[A-Za-z0-9._:@+/=-]{1,64}")
 """What may stand in a key as it is; anything longer or stranger, and every header, is stored as its hash."""
 
 FIELD: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
-EXPECTED = "'ip', 'user', 'user_or_ip', 'header:NAME' or a function of the request"
+EXPECTED = "'ip', 'user', 'header:NAME' or a function of the request"
 
 Key = Callable[[Any], "str | None"]
 AsyncKey = Callable[[Any], "Awaitable[str | None]"]
@@ -50,7 +50,7 @@ def read(key: object, where: str) -> Keys:
         return _of_function(key)
     if key == "ip":
         return Keys(of_address, _awaited(of_address))
-    if key in ("user", "user_or_ip"):
+    if key == "user":
         return Keys(of_user, of_user_async)
     if isinstance(key, str) and key.startswith("header:") and FIELD.fullmatch(key[7:]):
         find = _of_header(key[7:])

@@ -80,7 +80,8 @@ def _problems(found: Mapping[str, object]) -> Iterator[Problem]:
         path = f"{PLACE}[{name!r}]"
         if name not in known:
             hint = nearest(str(name), known)
-            yield Problem("limits.unknown-option", "settings", path, "a known option", repr(name), hint)
+            expected = f"one of {', '.join(sorted(known))}"
+            yield Problem("limits.unknown-option", "settings", path, expected, repr(name), hint)
         elif expected := _expected(name, value):
             shown = "a value that is not shown" if name == "url" else repr(value)
             yield Problem("limits.bad-option", "settings", path, expected, shown)

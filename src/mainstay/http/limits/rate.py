@@ -64,7 +64,7 @@ def parse(text: object, where: str) -> Rate:
     """
     match = _GRAMMAR.fullmatch(text) if isinstance(text, str) else None
     if match is None:
-        raise _bad(where, text)
+        raise _bad(where, text, 'write @rate_limit("100/m") above the view' if callable(text) else "")
     limit, period = int(match["limit"]), int(match["count"] or 1) * SECONDS[match["unit"][0]]
     burst = limit if match["burst"] is None else int(match["burst"])
     if limit < 1 or burst < 1:

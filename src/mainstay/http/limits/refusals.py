@@ -25,6 +25,8 @@ from mainstay.http.problems.responses import prefers_page, respond
 EXCEEDED = "violated-policies"
 """The member of a problem that names what was exceeded, as the draft of the fields defines it."""
 
+NOT_COUNTED: Final = "The number of requests cannot be checked at the moment."
+
 FORMS_MAX: Final = 1024
 """Forms that are kept; waits are whole seconds, so a view with one limit by the minute has sixty."""
 
@@ -89,10 +91,8 @@ def _make(request: HttpRequest, status: int, wait: int, violated: str) -> _Form:
 
 
 def _problem(status: int, wait: int, violated: str) -> Problem:
-    if status == 503:
-        detail = "The number of requests cannot be checked at the moment."
-    else:
-        detail = f"Too many requests. The next one is welcome in {_words(wait)}."
+    busy = f"Too many requests. The next one is welcome in {_words(wait)}."
+    detail = NOT_COUNTED if status == 503 else busy
     members: dict[str, Any] = {EXCEEDED: [fields.unquoted(violated)]}
     return Problem(status, detail=detail, retry_after=wait, **members)
 

@@ -17,6 +17,8 @@ from rest_framework.settings import api_settings
 from rest_framework.views import set_rollback
 
 from mainstay.base.problemtypes import MEDIA_TYPE
+from mainstay.http.limits import fields
+from mainstay.http.limits.refusals import EXCEEDED
 from mainstay.http.problems.problem import DEEPEST, Problem, text
 
 SLUGS: Mapping[type[BaseException], str] = {
@@ -51,11 +53,17 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> Response 
     problem = describe(error)
     if problem is None:
         return None
+    if names := _violated(context.get("request")):
+        problem.members[EXCEEDED] = names
     set_rollback()
     headers = {"Cache-Control": "no-store", **problem.headers}
     response = ProblemResponse(problem.as_json(), status=problem.status, headers=headers)
     response["Vary"] = "Accept"
     return response
+
+
+def _violated(request: Any) -> list[str]:
+    return fields.violated(getattr(request, "_request", request))
 
 
 def describe(error: Exception) -> Problem | None:

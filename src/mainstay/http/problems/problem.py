@@ -29,7 +29,7 @@ class Problem(Exception):
     seconds and rounded up, because the header takes whole ones.
 
     Raises:
-        ValueError: ``status`` is not that of an error.
+        ValueError: ``status`` is not that of an error, or no number.
         TypeError: A member has a name that RFC 9457 has given away.
     """
 
@@ -44,8 +44,9 @@ class Problem(Exception):
         headers: Mapping[str, str] | None = None,
         **members: Any,
     ) -> None:
-        if not 400 <= status <= 599:
-            raise ValueError(f"{status} is no status of an error")
+        if not isinstance(status, int) or not 400 <= status <= 599:
+            what = "a problem begins with the status of an error, a whole number from 400 to 599"
+            raise ValueError(f"{what}, as in Problem(404), not {status!r}")
         if taken := RESERVED & members.keys():
             raise TypeError(f"RFC 9457 gives these members a meaning: {', '.join(sorted(taken))}")
         super().__init__(detail or slug or str(status))

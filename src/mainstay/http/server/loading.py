@@ -12,6 +12,7 @@ from typing import Any
 from mainstay.base import environment, twin, wire
 from mainstay.base.blame import IMPORT_FAILED, import_failed
 from mainstay.base.errors import InvalidInput, OperationFailed, Problem, nearest
+from mainstay.health import builtin
 
 INTERFACES = ("asgi", "wsgi")
 
@@ -83,6 +84,7 @@ def _set_django_up() -> None:
     from django.conf import settings
 
     django.setup()
+    builtin.read()
     if root := environment.text(wire.STATIC_ROOT):
         settings.STATIC_ROOT = root  # where mainstay_prepare put them, whatever the project says
 

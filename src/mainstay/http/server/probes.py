@@ -12,7 +12,7 @@ import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 
 from mainstay.base import environment, wire
-from mainstay.health import progress, readiness
+from mainstay.health import builtin, progress, readiness
 from mainstay.health.lifecycle import PROCESS
 from mainstay.http.entrance import answers
 
@@ -56,10 +56,14 @@ def start_if_asked() -> HTTPServer | None:
 
     A command that runs beside a worker, such as a shell started with its environment, finds the address taken
     and goes on without.
+
+    Raises:
+        InvalidInput: ``MAINSTAY["health"]`` says something that has no meaning.
     """
     bind = environment.text(wire.HEALTH_BIND)
     if not bind or not _started.acquire(blocking=False):
         return None
+    builtin.read()
     host, _, port = bind.rpartition(":")
     try:
         server = ThreadingHTTPServer((host.strip("[]"), int(port)), Probes)

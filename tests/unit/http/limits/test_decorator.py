@@ -364,6 +364,31 @@ def test_all_mistakes_come_at_import_and_name_the_line() -> None:
     assert all(problem.where.startswith(f"{__file__}:") for problem in problems.values())
 
 
+@pytest.mark.parametrize(
+    ("methods", "hint"),
+    [("PSOT", "did you mean 'POST'?"), (["GET", "DELTE"], "did you mean 'DELETE'?"), ("FOO", ""), (7, "")],
+)
+def test_a_method_that_there_is_not_is_refused(methods: Any, hint: str) -> None:
+    """It would limit nothing, and nobody would see that."""
+    with pytest.raises(InvalidInput) as caught:
+        rate_limit("2/m", methods=methods)
+    assert [(each.id, each.hint) for each in caught.value.problems] == [("limits.bad-methods", hint)]
+
+
+def test_a_method_of_webdav_may_be_limited() -> None:
+    @rate_limit("1/m", methods=["propfind", "VERSION-CONTROL"])
+    def view(request: HttpRequest) -> HttpResponse:
+        return HttpResponse()
+
+    assert statuses(view, 3) == [200, 200, 200]
+    assert statuses(view, 2, RequestFactory().generic("PROPFIND", "/")) == [200, 429]
+
+
+def test_parentheses_that_are_missing_are_told() -> None:
+    with pytest.raises(InvalidInput, match=r'write @rate_limit\("100/m"\) above the view'):
+        rate_limit(lambda request: HttpResponse())  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("cost", [0, -1, 6, True, 1.5, "1", None])
 def test_a_cost_that_could_never_be_paid_is_refused(cost: Any) -> None:
     with pytest.raises(InvalidInput, match=r"limits\.bad-cost"):

@@ -43,9 +43,8 @@ def test_the_address_is_that_of_the_request_which_the_project_may_have_corrected
         EXCHANGE.reset(token)
 
 
-@pytest.mark.parametrize("kind", ["user", "user_or_ip"])
-async def test_who_is_signed_in_is_known_by_that(kind: str) -> None:
-    find = keys.read(kind, "")
+async def test_who_is_signed_in_is_known_by_that() -> None:
+    find = keys.read("user", "")
     asked = request()
     assert find.find(asked) == "ip:192.0.2.7"
     asked.user = SimpleNamespace(is_authenticated=False, pk=None)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -9,15 +11,19 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from mainstay.base.errors import InvalidInput
-from mainstay.http.limits.throttles import RateLimitThrottle
+from mainstay.http.limits import current
+from mainstay.http.limits.throttles import RateLimitThrottle, find_mistakes
 from mainstay.http.middleware import EntranceMiddleware
 
-from .fleet import Clock, Memory
+from .fleet import Clock, Memory, engines
 
 pytestmark = pytest.mark.usefixtures("engine")
 
 RATES = override_settings(
-    REST_FRAMEWORK={"DEFAULT_THROTTLE_RATES": {"uploads": "2/min", "off": None, "bad": "2/month"}}
+    REST_FRAMEWORK={
+        "DEFAULT_THROTTLE_RATES": {"uploads": "2/min", "off": None, "bad": "2/month"},
+        "EXCEPTION_HANDLER": "mainstay.http.problems.drf.exception_handler",
+    }
 )
 
 
@@ -100,3 +106,62 @@ def test_a_wrong_rate_is_one_clear_error(scope: str, id: str) -> None:
     with override_settings(DEBUG_PROPAGATE_EXCEPTIONS=True), pytest.raises(InvalidInput) as caught:
         get(Wrong)
     assert [problem.id for problem in caught.value.problems] == [id]
+
+
+@RATES
+def test_a_refusal_names_every_limit_that_was_exceeded() -> None:
+    class Strict(RateLimitThrottle):
+        scope, rate = "strict", "1/h"
+
+    class Page(Base):
+        throttle_scope = "uploads"
+        throttle_classes = (RateLimitThrottle, Strict)
+
+    answers = [get(Page) for _ in range(3)]
+    bodies = [json.loads(each.render().content) for each in answers]
+    assert [each.status_code for each in answers] == [200, 429, 429]
+    assert [each.get("violated-policies") for each in bodies] == [None, ["strict"], ["uploads", "strict"]]
+
+
+@RATES
+def test_closed_answers_503_while_valkey_is_gone(
+    store: Memory, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.error = ConnectionError()
+    (closed,) = engines(1, store, clock, when_unavailable="closed")
+    monkeypatch.setattr(current, "_engine", closed)
+    refused = get(Uploads)
+    assert (refused.status_code, refused["Retry-After"]) == (503, "1")
+    assert json.loads(refused.render().content)["violated-policies"] == ["uploads"]
+
+
+class Initialised(Base):
+    throttle_scope = "uploads"
+
+    def __init__(self, **kwargs: Any) -> None:
+        raise AssertionError("nobody asked for anything yet")
+
+
+@RATES
+@pytest.mark.parametrize(
+    ("changes", "ids"),
+    [
+        ({"throttle_scope": "uploads"}, []),
+        ({"throttle_scope": "off"}, []),
+        ({}, []),
+        ({"throttle_scope": "bad", "throttle_classes": ()}, []),
+        ({"throttle_scope": "bad", "throttle_rate": "2/m"}, []),
+        ({"throttle_scope": "bad"}, ["limits.bad-rate"]),
+        ({"throttle_rate": "2 a day"}, ["limits.bad-rate"]),
+        ({"throttle_scope": "upload"}, ["limits.no-rate"]),
+        ({"throttle_scope": "uploads", "throttle_key": "ipp"}, ["limits.bad-key"]),
+    ],
+)
+def test_what_a_view_could_not_be_limited_by_is_found_before_a_request(
+    changes: dict[str, Any], ids: list[str]
+) -> None:
+    as_attributes = type("Page", (Base,), changes).as_view()
+    as_arguments = SimpleNamespace(cls=Base, initkwargs=changes)  # as an action of a viewset has them
+    for view in (as_attributes, as_arguments):
+        assert [problem.id for problem in find_mistakes(view)] == ids
+    assert find_mistakes(Initialised.as_view()) == find_mistakes(lambda request: None) == []

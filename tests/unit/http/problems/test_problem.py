@@ -13,9 +13,9 @@ from mainstay.http.problems.accept import wants_page
 from mainstay.http.problems.problem import plain
 
 
-@pytest.mark.parametrize("status", [0, 200, 399, 600])
+@pytest.mark.parametrize("status", [0, 200, 399, 600, "404", None, 404.5, True])
 def test_only_errors_are_problems(status):
-    with pytest.raises(ValueError, match=str(status)):
+    with pytest.raises(ValueError, match=f"from 400 to 599, .* not {status!r}$"):
         Problem(status)
 
 

@@ -6,7 +6,6 @@ import asyncio
 import csv
 import io
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -24,11 +23,23 @@ def mine(name: str = "web.web.1") -> dict[str, Any]:
 
 
 def test_a_process_is_seen_with_its_memory_files_and_sockets(tmp_path: Path) -> None:
-    (before,) = look([mine()], 1.0)
-    with (tmp_path / "file").open("w"), socket.socket(), socket.socket():
-        (after,) = look([mine()], 2.0)
+    opening = "input(); held = open(sys.argv[1], 'w'), socket.socket(), socket.socket(); print(1, flush=True); input()"
+    code = f"import socket, sys; print(0, flush=True); {opening}"
+    command = [sys.executable, "-c", code, str(tmp_path / "file")]
+    # A process of its own: what other tests left in this one may open and close anything meanwhile.
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        process = {"name": "web.web.1", "pid": child.pid}
+        child.stdout.readline()
+        (before,) = look([process], 1.0)
+        child.stdin.write(b"\n")
+        child.stdin.flush()
+        child.stdout.readline()
+        (after,) = look([process], 2.0)
+        child.communicate(b"\n")
     assert (before.process, before.moment, after.moment) == ("web.web.1", 1.0, 2.0)
-    assert before.memory > 10_000_000
+    assert before.memory > 1_000_000
     assert after.descriptors - before.descriptors == 3
     assert after.connections - before.connections == 2
 
