@@ -221,6 +221,19 @@ def test_logs_of_one_service_from_its_last_lines_as_json(mainstay: Mainstay) -> 
     ]
 
 
+def test_logs_into_a_pipe_are_short_if_asked(mainstay: Mainstay, state: StateFolder) -> None:
+    state.logs.mkdir(parents=True)
+    entry = {"time": "2026-11-22T13:52:39.509Z", "level": "info", "event": "ready", "replica": "orders.web.1"}
+    state.log("orders.web.1").write_text(f"{json.dumps(entry)}\nplain\n")
+    assert json.dumps(entry) in mainstay("logs").out
+    first, second = mainstay("logs", "--short").out.splitlines()
+    assert first.endswith(" info    ready")
+    assert second == "orders.web.1 │ plain"
+    refused = mainstay("logs", "--short", "--json")
+    assert refused.code == 2
+    assert json.loads(refused.out)["error"]["id"] == "logs.usage"
+
+
 @pytest.mark.usefixtures("logged")
 def test_logs_of_nobody_name_the_nearest(mainstay: Mainstay) -> None:
     shown = mainstay("logs", "orders.worker.2")
