@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mainstay.base.units import plural
 from mainstay.ops.prove.evidence.panels import (
     WIDTH,
     Panel,
@@ -23,7 +24,7 @@ from mainstay.ops.prove.evidence.panels import (
     rate_panel,
     wider,
 )
-from mainstay.ops.prove.evidence.phrases import plural, rate_text, seconds_text
+from mainstay.ops.prove.evidence.phrases import rate_text, seconds_text
 
 LANE, LANE_GAP = 17.0, 5.0
 LABEL = 15.0

@@ -22,6 +22,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from mainstay.base.units import plural
 from mainstay.ops.prove.evidence import panels, phrases, spark
 from mainstay.ops.prove.evidence.chart import LABEL, LANE, Chart, chart, span_text
 from mainstay.ops.prove.evidence.spark import Spark
@@ -41,7 +42,7 @@ _environment = Environment(
 _environment.filters |= {
     "count": phrases.count_text,
     "figure": lambda value, name: phrases.figure_text(name, value),
-    "plural": phrases.plural,
+    "plural": plural,
     "rate": phrases.rate_text,
     "seconds": lambda value: "–" if value is None else phrases.seconds_text(value),
     "span": span_text,
