@@ -61,11 +61,20 @@ def lacking(rows: list[dict[str, Any]]) -> list[str]:
         for name, told in row.get("dependencies", {}).items():
             if told["ok"] is False:
                 key = (f"{row['service']}'s {name}", told["role"], told["detail"])
-                found.setdefault(key, []).append(row["name"])
+                found.setdefault(key, []).append(row["name"] + _ago(told))
     return [
         f"[yellow]{escape(name)}[/yellow] ({role}) does not answer {', '.join(who)}: {escape(detail)}"
         for (name, role, detail), who in found.items()
     ]
+
+
+STALE = 1.0
+"""Seconds from which an answer of a dependency is told with its age, so that nobody takes it for how it is now."""
+
+
+def _ago(told: dict[str, Any]) -> str:
+    seconds = told.get("age_ms", 0) / 1000
+    return f" ({seconds:.0f} s ago)" if seconds >= STALE else ""
 
 
 OPTIONAL_COLUMNS = ("address", "pid", "restarts", "memory", "for")

@@ -27,6 +27,8 @@ from mainstay.ops.prove.proof import Proof
 from mainstay.ops.prove.run import prove
 from mainstay.ops.prove.system import twin_folder
 from mainstay.ops.prove.understanding import sound, understand
+from mainstay.ops.supervise.control import not_running
+from mainstay.ops.supervise.run import state_folder
 from mainstay.ops.topology import Examined
 from mainstay.ops.topology.values import Topology
 
@@ -47,8 +49,18 @@ def perform(examined: Examined, options: Options, *, listed: bool, as_json: bool
     Raises:
         MainstayError: Something that a person wrote means nothing, or nothing could be tried.
     """
+    if options.running and not listed:
+        _must_run(examined.topology)
     topology = sound(examined, options)
     (show if listed else carry_out)(topology, options, as_json=as_json)
+
+
+def _must_run(topology: Topology) -> None:
+    """Before anything is said of claims and journeys: nobody writes these to learn that nothing runs."""
+    if not state_folder(topology).running():
+        error = not_running()
+        error.exit_code = 2  # it could not be told
+        raise error
 
 
 def carry_out(topology: Topology, options: Options, *, as_json: bool) -> None:

@@ -125,6 +125,23 @@ def test_what_is_only_loaded_needs_no_list_of_faults(mainstay: Mainstay) -> None
     assert mainstay(*words, "--json").json["faults"] == []
 
 
+def test_with_an_address_a_claim_with_faults_is_not_unknown_but_not_possible(mainstay: Mainstay) -> None:
+    shown = mainstay("prove", "--list", "--against", "http://127.0.0.1:1", "--only", "calm")
+    assert shown.code == 2
+    assert "without faults, as --against breaks nothing" in shown.err
+    assert "here that can be under-load" in shown.err
+    assert "--full --list" not in shown.err
+
+
+def test_that_nothing_runs_is_said_before_any_mistake_of_journeys(mainstay: Mainstay, project: Path) -> None:
+    with (project / "mainstay.toml").open("a") as file:
+        file.write('[prove]\njourneys = "none.py"\n')
+    shown = mainstay("prove", "--running")
+    assert (shown.code, shown.out) == (2, "")
+    assert shown.err.startswith("system.not-running")
+    assert "prove.journey-file-missing" in mainstay("prove", "--running", "--list").err
+
+
 def test_what_looks_like_markup_is_shown_as_it_is(mainstay: Mainstay) -> None:
     """It was an error of the terminal's library, and a traceback."""
     file = Path("mainstay.toml")
