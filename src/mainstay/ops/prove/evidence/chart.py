@@ -239,7 +239,7 @@ def description(claim: Mapping[str, Any]) -> str:
         parts.append(f"the slowest took {seconds_text(slowest['worst'])} at {slowest['at']:.2f} s")
     if len(claim["bites"]) > MOST_LABELS:
         times = Counter(bite["text"] for bite in claim["bites"])
-        parts += [f"{text} {count} times" for text, count in times.items()]
+        parts += [f"{text} {count} times" if count > 1 else text for text, count in times.items()]
     else:
         parts += [f"{bite['text']} {span_text(bite)}" for bite in claim["bites"]]
     parts += [_story(lane) for lane in claim["processes"] if len(lane["bands"]) > 1][:MOST_LANES]

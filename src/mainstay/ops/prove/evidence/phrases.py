@@ -84,8 +84,8 @@ def sentence(document: Mapping[str, Any]) -> str:
     if unclear:
         return f"{system}: {unclear} of {plural(total, 'claim')} could not be told."
     if not passed:
-        none = "its claim is not one that" if total == 1 else f"none of {plural(total, 'claim')}"
-        return f"Nothing was shown about {system}: {none} could be tried."
+        none = "its claim could not" if total == 1 else f"none of {plural(total, 'claim')} could"
+        return f"Nothing was shown about {system}: {none} be tried."
     if passed == total:
         return f"{system} keeps its claim." if total == 1 else f"{system} keeps all {total} claims."
     kept = "only claim" if passed == 1 else plural(passed, "claim")

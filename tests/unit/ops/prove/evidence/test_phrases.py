@@ -97,9 +97,7 @@ def test_the_sentence_says_the_verdict() -> None:
     )
     assert said(results=[killed(5.0), paused(9.0)]) == "boxoffice: 1 of 2 claims could not be told."
     assert said(results=[paused(9.0)]) == "Whether boxoffice keeps its claim could not be told."
-    assert said(results=[disk_full()]) == (
-        "Nothing was shown about boxoffice: its claim is not one that could be tried."
-    )
+    assert said(results=[disk_full()]) == ("Nothing was shown about boxoffice: its claim could not be tried.")
     assert said(results=[disk_full(), disk_full()]) == (
         "Nothing was shown about boxoffice: none of 2 claims could be tried."
     )
