@@ -198,7 +198,7 @@ async def _less_around(attempt: _Attempts) -> None:
         LEAST_RATE,
         lambda c: c.load.rate,
         lambda c, n: replace(c, load=replace(c.load, rate=n)),
-        "{:g} steps per second",
+        "a rate of {:g} /s",
     )
 
 
