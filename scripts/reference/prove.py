@@ -233,9 +233,9 @@ def _claim_table(found: Iterable[Claim]) -> str:
 
 
 def _happens(claim: Claim) -> str:
-    load = (
-        f"{claim.load.shape} of {claim.load.peak:g} times the load" if claim.load.peak != 1 else "load alone"
-    )
+    more = ", then higher until it is too much" if claim.overload else ""
+    peak = f"{claim.load.shape} to {claim.load.peak:g} times the load{more}"
+    load = peak if claim.load.peak != 1 else "load alone"
     return "<br>".join(code(strike_text(strike)) for strike in claim.strikes) or load
 
 

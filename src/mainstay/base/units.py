@@ -1,4 +1,4 @@
-"""Durations and sizes as people write them: ``"500ms"``, ``"5s"``, ``"10 MiB"``."""
+"""Durations, sizes and counts as people write them: ``"500ms"``, ``"5s"``, ``"10 MiB"``, ``"1 claim"``."""
 
 from __future__ import annotations
 
@@ -49,6 +49,11 @@ def size_text(size: int) -> str:
         if size >= _BYTES[unit] and size % _BYTES[unit] == 0:
             return f"{size // _BYTES[unit]} {unit}"
     return f"{size} B"
+
+
+def plural(number: int, one: str, more: str = "") -> str:
+    """``1 claim``, ``14 claims``, ``2 processes``; ``more`` is the word for several where an s does not make it."""
+    return f"{number:,} {one if number == 1 else more or f'{one}s'}"
 
 
 def _split(text: str, pattern: str) -> tuple[str, str] | None:

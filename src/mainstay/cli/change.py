@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from mainstay.base.errors import InvalidInput, Problem
+from mainstay.base.units import plural
 from mainstay.cli import target
 from mainstay.cli.output import console, error_console, print_json
 
@@ -58,7 +59,8 @@ def rollout(
 ) -> None:
     """Rolling update: one new process at a time; halts and goes back when one does not become ready."""
     done = _ask(ctx, f"rolling out {name}", "rollout", name=name)
-    _show(as_json, done, f"{done['service']}: {done['replaced']} processes replaced in {done['seconds']} s")
+    what = f"{plural(done['replaced'], 'process', 'processes')} replaced in {done['seconds']} s"
+    _show(as_json, done, f"{done['service']}: {what}")
 
 
 def _ask(ctx: typer.Context, doing: str, verb: str, **arguments: Any) -> dict[str, Any]:

@@ -61,11 +61,20 @@ def lacking(rows: list[dict[str, Any]]) -> list[str]:
         for name, told in row.get("dependencies", {}).items():
             if told["ok"] is False:
                 key = (f"{row['service']}'s {name}", told["role"], told["detail"])
-                found.setdefault(key, []).append(row["name"])
+                found.setdefault(key, []).append(row["name"] + _ago(told))
     return [
         f"[yellow]{escape(name)}[/yellow] ({role}) does not answer {', '.join(who)}: {escape(detail)}"
         for (name, role, detail), who in found.items()
     ]
+
+
+STALE = 1.0
+"""Seconds from which an answer of a dependency is told with its age, so that nobody takes it for how it is now."""
+
+
+def _ago(told: dict[str, Any]) -> str:
+    seconds = told.get("age_ms", 0) / 1000
+    return f" ({seconds:.0f} s ago)" if seconds >= STALE else ""
 
 
 OPTIONAL_COLUMNS = ("address", "pid", "restarts", "memory", "for")
@@ -189,9 +198,14 @@ def logs(
     ] = None,
     follow_on: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
     last: Annotated[int, typer.Option("--last", "-n", min=0, help="Lines of each log to begin with.")] = 20,
+    short: Annotated[
+        bool, typer.Option("--short", help="Short lines instead of JSON into a file or a pipe too.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """The last lines of each process, merged by time; with -f also what comes. Each has the name of its process."""
+    if short and as_json:
+        raise OperationFailed("logs.usage", "--short and --json exclude each other")
     folder = ever_run(target.state(ctx)).logs
     check_names(folder, names or [])
     out = console()
@@ -202,7 +216,7 @@ def logs(
         else:
             colour = NAME_COLOURS[sum(process.encode()) % len(NAME_COLOURS)]
             out.print(f"[{colour}]{process:<{width}}[/{colour}] │ ", end="")
-            out.print(readable(line) if out.is_terminal else line, markup=False, soft_wrap=True)
+            out.print(readable(line) if short or out.is_terminal else line, markup=False, soft_wrap=True)
 
 
 def ever_run(state: StateFolder) -> StateFolder:
@@ -267,7 +281,7 @@ def event_lines(path: Path, last: int, *, forever: bool) -> Iterator[str]:
     tail = Tail(path)
     tail.skip_to_last(last)
     while True:
-        yield from tail.read()
+        yield from tail.rest()
         if not forever:
             return
         time.sleep(0.2)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from itertools import groupby
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 from rich.console import Console, Group, RenderableType
@@ -15,7 +16,7 @@ from rich.text import Text
 
 from mainstay.base.errors import OperationFailed
 from mainstay.base.schema import Default
-from mainstay.base.units import duration_text
+from mainstay.base.units import duration_text, plural
 from mainstay.cli.output import console, print_json
 from mainstay.ops.engines.engine import Program
 from mainstay.ops.supervise.assembly import wanted
@@ -80,7 +81,7 @@ def sections(
     planned: Plan, programs: Programs, missing: Mapping[str, str], width: int
 ) -> Iterator[RenderableType]:
     """The parts of the report, in reading order."""
-    yield Text.assemble((planned.system, "bold"), "  ", planned.url)
+    yield Text.assemble((planned.system, "bold"), "  ", _where(planned.url))
     yield Text(planned.file, style="dim", overflow="fold")
     yield _section(f"Processes ({len(planned.processes)})", _processes(planned.processes, width))
     yield _section("Routes, longest first", _routes(planned))
@@ -91,6 +92,11 @@ def sections(
         yield _section("Database connections, while every service is being updated", _budget(planned.budget))
     yield _section("Timeouts", _timeouts(planned))
     yield _section("Defaults, and why", _defaults(planned.defaults, width))
+
+
+def _where(url: str) -> str:
+    """The address; without a number its port is not 80 but one that is free, which nobody knows yet."""
+    return url if urlsplit(url).port else f"{url}, on a free port that is chosen at the start"
 
 
 def _section(title: str, body: RenderableType) -> Group:
@@ -152,7 +158,9 @@ def _routes(planned: Plan) -> Table:
 def _steps(planned: Plan) -> Table:
     grid = _grid("right", "left")
     for number, step in enumerate(planned.steps, start=1):
-        names = ", ".join(step.names) if len(step.names) <= 6 else f"{len(step.names)} processes"
+        names = (
+            ", ".join(step.names) if len(step.names) <= 6 else plural(len(step.names), "process", "processes")
+        )
         grid.add_row(str(number) if step.waits else "·", Text.assemble(names, (f"  {step.does}", "dim")))
     return grid
 

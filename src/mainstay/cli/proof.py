@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import typer
 from rich.table import Table
 from rich.text import Text
 
+from mainstay.base.units import plural
 from mainstay.cli.output import console, print_json
 from mainstay.cli.proving import printable, showing, tell_folder
 from mainstay.ops.prove.claim import Claim
 from mainstay.ops.prove.evidence.document import document, strike_text, struck
 from mainstay.ops.prove.evidence.folder import Folder
+from mainstay.ops.prove.evidence.phrases import load_text
 from mainstay.ops.prove.faults import catalogue
 from mainstay.ops.prove.faults.kind import FaultKind
 from mainstay.ops.prove.plan import Options, estimate
@@ -25,6 +27,8 @@ from mainstay.ops.prove.proof import Proof
 from mainstay.ops.prove.run import prove
 from mainstay.ops.prove.system import twin_folder
 from mainstay.ops.prove.understanding import sound, understand
+from mainstay.ops.supervise.control import not_running
+from mainstay.ops.supervise.run import state_folder
 from mainstay.ops.topology import Examined
 from mainstay.ops.topology.values import Topology
 
@@ -45,8 +49,18 @@ def perform(examined: Examined, options: Options, *, listed: bool, as_json: bool
     Raises:
         MainstayError: Something that a person wrote means nothing, or nothing could be tried.
     """
+    if options.running and not listed:
+        _must_run(examined.topology)
     topology = sound(examined, options)
     (show if listed else carry_out)(topology, options, as_json=as_json)
+
+
+def _must_run(topology: Topology) -> None:
+    """Before anything is said of claims and journeys: nobody writes these to learn that nothing runs."""
+    if not state_folder(topology).running():
+        error = not_running()
+        error.exit_code = 2  # it could not be told
+        raise error
 
 
 def carry_out(topology: Topology, options: Options, *, as_json: bool) -> None:
@@ -70,28 +84,31 @@ def carry_out(topology: Topology, options: Options, *, as_json: bool) -> None:
 
 def show(topology: Topology, options: Options, *, as_json: bool) -> None:
     """
-    What would be tried, and every fault there is.
+    What would be tried, and every fault there is to break it with.
 
     Raises:
         InvalidInput: A claim, a name or a journey means nothing, as a proof would say it.
     """
     claims = understand(topology, options).claims
+    # What is only loaded is never broken.
+    faults: Sequence[FaultKind] = () if options.against else catalogue.names()
     if as_json:
         print_json(
             {
                 "claims": [_claim(each) for each in claims],
-                "faults": [_fault(each) for each in catalogue.names()],
+                "faults": [_fault(each) for each in faults],
             }
         )
         return
     out = console()
     out.print(_claim_table(claims))
     about = f"about {max(estimate(claims) / 60, 1):.0f} min"
-    out.print(f"\n{len(claims)} claims, {about}", highlight=False)
+    out.print(f"\n{plural(len(claims), 'claim')}, {about}", highlight=False)
     if named := [each.name for each in topology.prove.claims if each.size == "named" and not options.only]:
         out.print(f"only with --only: {', '.join(named)}", highlight=False)
-    out.print()
-    out.print(_fault_table())
+    if faults:
+        out.print()
+        out.print(_fault_table(faults))
 
 
 def _progress(as_json: bool) -> Progress:
@@ -168,16 +185,25 @@ async def _cut_all() -> None:
 def _claim_table(claims: tuple[Claim, ...]) -> Table:
     table = _table("Claims", "name", "what happens", "what must hold")
     for claim in claims:
-        what = ", ".join(struck(claim.strikes)) or "load alone"
+        what = "; ".join(_happens(claim))
         holds = "\n".join(map(printable, claim.holds))
         # As texts: what somebody called a table or a claim is no markup.
         table.add_row(Text(printable(claim.name)), Text(printable(what)), Text(holds))
     return table
 
 
-def _fault_table() -> Table:
+def _happens(claim: Claim) -> Iterator[str]:
+    """The faults, and the load where there are none or it changes."""
+    if claim.strikes:
+        yield ", ".join(struck(claim.strikes))
+    if not claim.strikes or claim.load.peak != 1:
+        more = ", then higher until it is too much" if claim.overload else ""
+        yield f"load of {load_text(claim.load.rate, claim.load.shape, claim.load.peak)}{more}"
+
+
+def _fault_table(faults: Iterable[FaultKind]) -> Table:
     table = _table("Faults", "name", "what it does", "targets", "settings")
-    for kind in catalogue.names():
+    for kind in faults:
         settings = "\n".join(f"{each.name} = {each.default} {each.unit}".strip() for each in kind.settings)
         table.add_row(kind.name, kind.says, ", ".join(kind.targets) or "—", settings or "—")
     return table
@@ -195,6 +221,7 @@ def _claim(claim: Claim) -> dict[str, Any]:
         "name": claim.name,
         "says": claim.says,
         "faults": [strike_text(strike) for strike in claim.strikes],
+        "load": {"rate": claim.load.rate, "shape": claim.load.shape, "peak": claim.load.peak},
         "holds": list(claim.holds),
         "sizes": list(claim.tags),
         "source": claim.source,

@@ -34,7 +34,7 @@ def prove(
     quick: Annotated[
         bool,
         typer.Option(
-            "--quick", help="The claims that matter most, in 3 minutes.", rich_help_panel=PANEL["what"]
+            "--quick", help="The claims that matter most, in up to 3 minutes.", rich_help_panel=PANEL["what"]
         ),
     ] = False,
     full: Annotated[

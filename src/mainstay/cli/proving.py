@@ -20,6 +20,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from mainstay.base.units import plural
 from mainstay.cli.live import SMALLEST
 from mainstay.cli.output import console
 from mainstay.ops.prove.claim import Claim, Result
@@ -32,7 +33,6 @@ from mainstay.ops.prove.evidence.phrases import (
     loaded,
     not_judged,
     ordered,
-    plural,
     rate_text,
     seconds_text,
     seen,

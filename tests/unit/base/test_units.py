@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mainstay.base.units import duration_text, parse_duration, parse_size, size_text
+from mainstay.base.units import duration_text, parse_duration, parse_size, plural, size_text
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,11 @@ def test_a_shown_size_reads_back_exactly(size: int) -> None:
 @given(st.integers(1, 10**7).map(lambda ms: ms / 1000))
 def test_a_shown_duration_reads_back(seconds: float) -> None:
     assert parse_duration(duration_text(seconds)) == pytest.approx(seconds, rel=1e-5)
+
+
+def test_one_thing_is_not_said_to_be_several() -> None:
+    assert [plural(number, "claim") for number in (0, 1, 31204)] == ["0 claims", "1 claim", "31,204 claims"]
+    assert (plural(1, "process", "processes"), plural(2, "process", "processes")) == (
+        "1 process",
+        "2 processes",
+    )

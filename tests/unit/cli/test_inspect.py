@@ -54,6 +54,21 @@ def test_status_ends_with_1_when_something_is_not_ready_and_quotes_it(
     assert "orders.web.1 │ KeyError: '[bold]x[/bold]'" in shown.out
 
 
+def test_an_answer_of_a_dependency_that_is_not_of_now_has_its_age(
+    mainstay: Mainstay, supervisor: Supervisor
+) -> None:
+    def lacks(age: int) -> dict[str, Any]:
+        gone = {"role": "hard", "ok": False, "detail": "starting up", "age_ms": age, "took_ms": 1.0}
+        return {"database:replica": gone}
+
+    supervisor.answers["status"] = told(
+        row("web.web.1", service="web", dependencies=lacks(3300)),
+        row("web.web.2", service="web", dependencies=lacks(400)),
+    )
+    line = "web's database:replica (hard) does not answer web.web.1 (3 s ago), web.web.2: starting up"
+    assert line in mainstay("status").out.splitlines()
+
+
 def test_status_as_json_is_what_the_supervisor_told(mainstay: Mainstay, supervisor: Supervisor) -> None:
     supervisor.answers["status"] = told(row("catalog.web.1"), BROKEN)
     shown = mainstay("status", "--json")
@@ -219,6 +234,19 @@ def test_logs_of_one_service_from_its_last_lines_as_json(mainstay: Mainstay) -> 
         {"process": "catalog.web.1", "line": "[red]two[/red]"},
         {"process": "catalog.web.1", "line": "x" * 300},
     ]
+
+
+def test_logs_into_a_pipe_are_short_if_asked(mainstay: Mainstay, state: StateFolder) -> None:
+    state.logs.mkdir(parents=True)
+    entry = {"time": "2026-11-22T13:52:39.509Z", "level": "info", "event": "ready", "replica": "orders.web.1"}
+    state.log("orders.web.1").write_text(f"{json.dumps(entry)}\nplain\n")
+    assert json.dumps(entry) in mainstay("logs").out
+    first, second = mainstay("logs", "--short").out.splitlines()
+    assert first.endswith(" info    ready")
+    assert second == "orders.web.1 │ plain"
+    refused = mainstay("logs", "--short", "--json")
+    assert refused.code == 2
+    assert json.loads(refused.out)["error"]["id"] == "logs.usage"
 
 
 @pytest.mark.usefixtures("logged")

@@ -74,6 +74,16 @@ def test_the_plan_says_what_matters(printed: Callable[..., str]) -> None:
     assert "more connections than cores make PostgreSQL slower" in text
 
 
+def test_a_port_that_is_not_known_yet_is_not_80(printed: Callable[..., str], folder: Path) -> None:
+    assert printed(100).splitlines()[0].endswith("  http://127.0.0.1:8000")
+    (folder / "mainstay.toml").write_text(f"{TEXT}[edge]\nport = 0\n")
+    assert (
+        printed(100)
+        .splitlines()[0]
+        .endswith("  http://127.0.0.1, on a free port that is chosen at the start")
+    )
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
 def test_no_line_is_wider_than_the_screen_and_nothing_is_lost(
     printed: Callable[..., str], width: int

@@ -104,6 +104,44 @@ def test_the_list_names_claims_with_their_rules_and_faults_with_their_settings(m
     assert not Path(".mainstay").exists()
 
 
+def test_the_list_says_how_much_load_there_is(mainstay: Mainstay) -> None:
+    """A claim about three times the load was said to be load alone."""
+    file = Path("mainstay.toml")
+    claim = '[[prove.claim]]\nname = "thrice"\nrate = 30\nshape = "step"\npeak = 3\nholds = ["errors = 0"]\n'
+    file.write_text(f"{file.read_text()}\n{claim}")
+    shown = mainstay("prove", "--list", "--only", "thrice", width=160)
+    assert "thrice  load of 30 /s, a step to 90 /s" in shown.out
+    assert "\n1 claim, about" in shown.out
+    shown = mainstay("prove", "--list", "--only", "calm", "--only", "overload", width=160)
+    assert "load of 20 /s  " in shown.out
+    assert "load of 20 /s, a spike to 100 /s, then higher until it is too much" in shown.out
+    told = mainstay("prove", "--list", "--json", "--only", "thrice").json["claims"]
+    assert told[0]["load"] == {"rate": 30, "shape": "step", "peak": 3}
+
+
+def test_what_is_only_loaded_needs_no_list_of_faults(mainstay: Mainstay) -> None:
+    words = ("prove", "--list", "--against", "http://127.0.0.1:1")
+    assert "link.latency" not in mainstay(*words).out
+    assert mainstay(*words, "--json").json["faults"] == []
+
+
+def test_with_an_address_a_claim_with_faults_is_not_unknown_but_not_possible(mainstay: Mainstay) -> None:
+    shown = mainstay("prove", "--list", "--against", "http://127.0.0.1:1", "--only", "calm")
+    assert shown.code == 2
+    assert "without faults, as --against breaks nothing" in shown.err
+    assert "here that can be under-load" in shown.err
+    assert "--full --list" not in shown.err
+
+
+def test_that_nothing_runs_is_said_before_any_mistake_of_journeys(mainstay: Mainstay, project: Path) -> None:
+    with (project / "mainstay.toml").open("a") as file:
+        file.write('[prove]\njourneys = "none.py"\n')
+    shown = mainstay("prove", "--running")
+    assert (shown.code, shown.out) == (2, "")
+    assert shown.err.startswith("system.not-running")
+    assert "prove.journey-file-missing" in mainstay("prove", "--running", "--list").err
+
+
 def test_what_looks_like_markup_is_shown_as_it_is(mainstay: Mainstay) -> None:
     """It was an error of the terminal's library, and a traceback."""
     file = Path("mainstay.toml")

@@ -101,7 +101,7 @@ def test_without_a_terminal_there_is_one_plain_line_for_each_change(
     assert lines[2:5] == ["  steady, at most 4.00 s", "  fault, at most 12 s", "  after, at most 4.00 s"]
     assert "  kill catalog.web.1: begun" in lines
     assert "✓ pass  replica-killed-catalog  720 operations, recovery 412 ms, p99 27 ms → 71 ms" in lines
-    assert "boxoffice keeps the 1 claim that could be tried on this machine." in lines
+    assert "boxoffice keeps the only claim that could be tried on this machine." in lines
     assert "again     mainstay prove --seed 4711" in lines
     assert lines[-1].split() == [str(folder.path / "report.html")]
 

@@ -32,7 +32,8 @@ ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
 
 CLAIM = Claim(
     NAME,
-    "The prover's own generator shows a stall to its full length in every step that was due in it.",
+    "The prover's own generator shows a stall to its full length in every step that was due in it: half a second "
+    "of a server of its own, so that a latency of 500 ms is right here and none of your system.",
     (),
     Load(RATE),
     ("errors = 0", "figure.hidden <= 100 ms"),

@@ -159,10 +159,13 @@ def _named(name: str, patterns: Iterable[str]) -> bool:
 def _unknown_words(topology: Topology, options: Options, everything: Sequence[Claim]) -> list[Problem]:
     names = [claim.name for claim in everything]
     lost = [pattern for pattern in options.only if not any(_named(name, (pattern,)) for name in names)]
+    expected, known_from = "the name of a claim", "`mainstay prove --full --list` names them"
+    if options.against:
+        expected += " without faults, as --against breaks nothing, that came from your file"
+        known_from = f"here that can be {' or '.join(names)}"
     found = [
-        _problem("unknown-claim", "--only", "the name of a claim", repr(name), hint)
+        _problem("unknown-claim", "--only", expected, repr(name), nearest(name, names) or known_from)
         for name in lost
-        for hint in [nearest(name, names) or "`mainstay prove --full --list` names them"]
     ]
     known = [*known_names(topology), *(claim.name for claim in topology.prove.claims)]
     for claim in topology.prove.claims:

@@ -158,7 +158,7 @@ async def _fewer(attempt: _Attempts) -> None:
     start = attempt.best
 
     async def still(strikes: Sequence[Strike]) -> bool:
-        what = f"{len(strikes)} of {len(start.strikes)} strikes are enough"
+        what = f"{len(strikes)} of {len(start.strikes)} strikes {'is' if len(strikes) == 1 else 'are'} enough"
         return await attempt.take(replace(start, strikes=tuple(strikes)), what)
 
     await ddmin(start.strikes, still)
@@ -198,7 +198,7 @@ async def _less_around(attempt: _Attempts) -> None:
         LEAST_RATE,
         lambda c: c.load.rate,
         lambda c, n: replace(c, load=replace(c.load, rate=n)),
-        "{:g} steps per second",
+        "a rate of {:g} /s",
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from mainstay.base.errors import MainstayError, OperationFailed
+from mainstay.base.units import plural
 from mainstay.ops.prove.claim import FROM_TOPOLOGY, Bite, Claim, Result
 from mainstay.ops.prove.claims import NEVER_TWICE
 from mainstay.ops.prove.faults import catalogue, schedule
@@ -259,7 +260,7 @@ def untold(summary: Summary) -> str:
     """Why nothing at all can be said: a journey raised, or the load was not the one that was asked for."""
     lost = [summary.bottleneck] if summary.is_late and summary.late_p99 > NOT_THE_LOAD else []
     stood_still = [summary.bottleneck] if summary.stall_worst > STOOD_STILL else []
-    missing = [f"{summary.never_begun} steps that were due never began"] if summary.never_begun else []
+    missing = [f"{plural(summary.never_begun, 'step')} due never began"] if summary.never_begun else []
     return "; ".join([*map(str, summary.raised), *(lost or stood_still), *missing])
 
 

@@ -7,7 +7,6 @@ mistakes are told together, whoever asks, a proof or the list of what it would t
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from mainstay.base.errors import InvalidInput, Problem
@@ -15,7 +14,6 @@ from mainstay.ops.prove import plan
 from mainstay.ops.prove.claim import Claim
 from mainstay.ops.prove.claims import declared
 from mainstay.ops.prove.journeys import Source
-from mainstay.ops.prove.judging import rules
 from mainstay.ops.prove.plan import Options, place
 from mainstay.ops.topology import Examined
 from mainstay.ops.topology.case import overlaps
@@ -72,18 +70,7 @@ def _in_claims(examined: Examined, options: Options) -> tuple[Problem, ...]:
         for problem in plan.problems_of(topology, claim, place(topology, claim), faults=is_system_known)
     ]
     try:
-        Source(topology, options, claims if is_system_known else (), beside=[*found, *_unread(examined)])
+        Source(topology, options, claims if is_system_known else (), beside=found)
     except InvalidInput as error:
         return error.problems
     return ()
-
-
-def _unread(examined: Examined) -> Iterator[Problem]:
-    """What is wrong with the rules of claims that could not be read otherwise."""
-    read = {claim.position for claim in examined.topology.prove.claims}
-    for position, written in enumerate(examined.claims):
-        held = written.get("holds") if isinstance(written, Mapping) else None
-        if position not in read and isinstance(held, list):
-            texts = [text for text in held if isinstance(text, str)]
-            path = f"prove.claim[{position}].holds"
-            yield from rules.check(texts, where=examined.topology.file.name, path=path)

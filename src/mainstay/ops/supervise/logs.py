@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
+from typing import BinaryIO
 
 from mainstay.ops.supervise.logtimes import timed
 
@@ -57,14 +58,9 @@ class Tail:
         return self.path.name.removesuffix(".log")
 
     def skip_to_last(self, lines: int) -> None:
-        """Start with the last ``lines`` lines."""
+        """Start with the last ``lines`` whole lines, however long each is; what has no end yet comes after them."""
         with contextlib.suppress(OSError), self.path.open("rb") as stream:
-            size = stream.seek(0, 2)
-            start = max(size - lines * 400 - 4096, 0)
-            stream.seek(start)
-            block = stream.read()
-            wanted = block.splitlines(keepends=True)[-lines:] if lines else []
-            self.position = size - sum(len(line) for line in wanted)
+            self.position = _start_of_last(stream, lines)
 
     def read(self) -> list[str]:
         """Whole lines written since the last call."""
@@ -90,6 +86,24 @@ class Tail:
         """All whole lines that were not read yet, block by block."""
         while lines := self.read():
             yield from lines
+
+
+def _start_of_last(stream: BinaryIO, lines: int) -> int:
+    """Where the last whole lines begin, looked for from the end block by block, so that memory holds one."""
+    wanted = lines + 1  # the end of the line before them
+    end = stream.seek(0, 2)
+    while end:
+        begin = max(end - BLOCK, 0)
+        stream.seek(begin)
+        block = stream.read(end - begin)
+        found = block.count(b"\n")
+        if found >= wanted:
+            place = len(block)
+            for _ in range(wanted):
+                place = block.rindex(b"\n", 0, place)
+            return begin + place + 1
+        wanted, end = wanted - found, begin
+    return 0
 
 
 def follow(folder: Path, names: list[str], *, last: int, forever: bool) -> Iterator[tuple[str, str]]:

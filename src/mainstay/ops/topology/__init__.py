@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from mainstay.base.errors import InvalidInput, Problem
 from mainstay.base.schema import Default, read
@@ -19,11 +18,12 @@ from mainstay.base.shapes import Json, Spot
 from mainstay.ops.topology.case import Case
 from mainstay.ops.topology.check import check
 from mainstay.ops.topology.declaration import Declaration
+from mainstay.ops.topology.declaration.prove import ClaimTable
 from mainstay.ops.topology.lines import find_line, key_lines
 from mainstay.ops.topology.load import TABLE, Source, find, locate
 from mainstay.ops.topology.plan import Plan, plan
-from mainstay.ops.topology.resolve import resolve
-from mainstay.ops.topology.values import Topology
+from mainstay.ops.topology.resolve import resolve, resolve_claim
+from mainstay.ops.topology.values import DeclaredClaim, Topology
 
 AREA = "topology"
 
@@ -33,14 +33,15 @@ class Examined:
     """What a file declares as far as it can be told, and every problem of it. Paths are relative to the declaration."""
 
     topology: Topology
-    """Where there are problems, only good for finding more of them: what could not be read is at its default."""
+    """
+    Where there are problems, only good for finding more of them: what could not be read is at its default, and a
+    claim without a name that can be read is called by its number.
+    """
     problems: tuple[Problem, ...]
     wrong: tuple[str, ...]
     """Where the problems are."""
     unread: tuple[str, ...]
     """Where of these a value could not be read."""
-    claims: tuple[object, ...]
-    """What is written below ``[[prove.claim]]``, whether or not it could be read."""
 
 
 def load(path: Path | None = None) -> Topology:
@@ -91,13 +92,11 @@ def _examined(source: Source) -> Examined:
     check(case)
     problems = (*reading.problems, *spot.problems)
     topology = replace(topology, defaults=(*reading.defaults, *(Default(*each) for each in spot.defaults)))
-    written = _written_claims(source)
     return Examined(
-        _numbered(topology, written) if problems else topology,
+        _numbered(topology, _written_claims(source)) if problems else topology,
         tuple(_placed(source, problems)),
         tuple(problem.path[prefix:] for problem in problems),
         unread,
-        written,
     )
 
 
@@ -124,13 +123,26 @@ def _written_claims(source: Source) -> tuple[object, ...]:
 
 
 def _numbered(topology: Topology, written: Iterable[object]) -> Topology:
-    """Each claim at its place in the file: those that could not be read are missing among them."""
-    places: Any = enumerate(each.get("name") if isinstance(each, Mapping) else None for each in written)
-    claims = tuple(
-        replace(claim, position=next((at for at, name in places if name == claim.name), claim.position))
-        for claim in topology.prove.claims
-    )
-    return replace(topology, prove=replace(topology.prove, claims=claims))
+    """Each claim at its place in the file; those that could not be read as far as they can be."""
+    left = list(topology.prove.claims)
+    claims = []
+    for position, each in enumerate(written):
+        name = each.get("name") if isinstance(each, Mapping) else None
+        if left and left[0].name == name:
+            claims.append(replace(left.pop(0), position=position))
+        elif isinstance(each, Mapping) and (unread := _anyway(each, position)):
+            claims.append(unread)
+    return replace(topology, prove=replace(topology.prove, claims=(*claims, *left)))
+
+
+def _anyway(written: Mapping[str, object], position: int) -> DeclaredClaim | None:
+    """A claim without a name or rules that can be read, with all that can: its faults may be wrong as well."""
+    held = written.get("holds")
+    texts = [text for text in held if isinstance(text, str)] if isinstance(held, list) else []
+    table = {**written, "name": "unread", "holds": texts or ["errors = 0"]}
+    reading = read(ClaimTable, table, where="", area=AREA)
+    # Called as no other can be, as claims are found by their names.
+    return replace(resolve_claim(reading.value, position), name=f"#{position}") if reading.value else None
 
 
 def _service_names(source: Source) -> Collection[str]:

@@ -19,7 +19,7 @@ from mainstay.base.shapes import Spot
 from mainstay.ops.topology import values
 from mainstay.ops.topology.declaration import Declaration, engine
 from mainstay.ops.topology.declaration.edge import EdgeTable
-from mainstay.ops.topology.declaration.prove import ProveTable
+from mainstay.ops.topology.declaration.prove import ClaimTable, ProveTable
 from mainstay.ops.topology.declaration.service import ServiceTable
 from mainstay.ops.topology.declaration.system import SystemTable
 from mainstay.ops.topology.project import Project, find_module, inspect
@@ -69,18 +69,15 @@ def _system_name(table: SystemTable, folder: Path, spot: Spot) -> str:
 
 
 def _prove(table: ProveTable, folder: Path) -> values.Prove:
-    claims = tuple(
-        values.DeclaredClaim(
-            **{
-                **_fields(claim),
-                "faults": tuple(values.DeclaredFault(**_fields(fault)) for fault in claim.faults),
-                "position": position,
-            }
-        )
-        for position, claim in enumerate(table.claim)
-    )
+    claims = tuple(resolve_claim(claim, position) for position, claim in enumerate(table.claim))
     journeys = below(folder, table.journeys) if table.journeys else None
     return values.Prove(journeys, table.rate, claims, table.without, table.reads)
+
+
+def resolve_claim(table: ClaimTable, position: int) -> values.DeclaredClaim:
+    """A claim of the file, which of them it is."""
+    faults = tuple(values.DeclaredFault(**_fields(fault)) for fault in table.faults)
+    return values.DeclaredClaim(**{**_fields(table), "faults": faults, "position": position})
 
 
 def _edge(table: EdgeTable, folder: Path, spot: Spot) -> values.Edge:

@@ -299,7 +299,7 @@ async def test_a_claim_that_fails_leaves_the_least_that_fails_as_a_schedule(
     assert (saved.claim.name, saved.seed, saved.claim.steady) == ("struck", 7, 1.0)
     assert [strike.target for strike in saved.claim.strikes] == ["edge"]
     assert saved.claim.holds == ("errors.get = 0", "p99 <= 9 s")
-    assert saved.note.startswith("1 of 2 strikes are enough")
+    assert saved.note.startswith("1 of 2 strikes is enough")
 
 
 @pytest.mark.usefixtures("at_once")

@@ -112,7 +112,7 @@ async def test_load_and_calm_become_less_but_never_nothing() -> None:
     found = await shrink(claim(KILL), Trials(lambda tried: has(tried, "catalog.web.1")), tries=60)
     assert (found.claim.steady, found.claim.after, found.claim.load.rate) == (1.0, 1.0, 1.0)
     assert found.claim.holds == ("errors = 0",)
-    assert "1 steps per second" in found.steps
+    assert "a rate of 1 /s" in found.steps
 
 
 async def test_a_duration_that_nobody_gave_is_its_fault_s_own_and_can_be_halved() -> None:

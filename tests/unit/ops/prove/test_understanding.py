@@ -61,9 +61,27 @@ def test_a_claim_that_cannot_be_read_keeps_the_others_at_their_places(tmp_path: 
     text = PLAIN + claim("Not A Name", 'holds = ["eror = 0"]') + claim("b", 'holds = ["p99 = 0"]')
     assert told(tmp_path, text) == [
         ("topology.bad-value", "mainstay.toml:6: prove.claim[0].name"),
-        ("prove.rule-hopeless", "mainstay.toml:11: prove.claim[1].holds[0]"),
         ("prove.rule-name", "mainstay.toml:7: prove.claim[0].holds[0]"),
+        ("prove.rule-hopeless", "mainstay.toml:11: prove.claim[1].holds[0]"),
     ]
+
+
+@pytest.mark.parametrize("first", ['name = "bad one"', 'says = "a claim without a name"'])
+def test_a_name_that_cannot_be_read_hides_no_other_mistake_of_its_claim(tmp_path: Path, first: str) -> None:
+    text = f"{PLAIN}\n[[prove.claim]]\n{first}\n"
+    text += 'faults = [{ fault = "link.latencyy", target = "web->postgres" }, '
+    text += '{ fault = "pause", target = "wbe", settings = { whole = 3 } }]\nholds = ["eror = 0"]\n'
+    assert [(kind, place.partition(": ")[2]) for kind, place in told(tmp_path, text)][1:] == [
+        ("prove.unknown-fault", "prove.claim[0].faults[0].fault"),
+        ("prove.unknown-target", "prove.claim[0].faults[1].target"),
+        ("prove.unknown-setting", "prove.claim[0].faults[1].settings.whole"),
+        ("prove.rule-name", "prove.claim[0].holds[0]"),
+    ]
+
+
+def test_rules_that_cannot_be_read_hide_no_fault(tmp_path: Path) -> None:
+    text = PLAIN + claim("a", 'faults = [{ fault = "kil", target = "web.web" }]\nholds = 3')
+    assert [kind for kind, _ in told(tmp_path, text)] == ["topology.wrong-type", "prove.unknown-fault"]
 
 
 def test_what_rests_on_a_value_that_could_not_be_read_is_not_told(tmp_path: Path) -> None:

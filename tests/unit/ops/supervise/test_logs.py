@@ -105,6 +105,30 @@ def test_it_begins_with_the_last_lines(path: Path, last: int, expected: list[str
     assert tail.read() == expected
 
 
+@pytest.mark.parametrize("block", [1, 7, 4096])
+def test_the_last_lines_are_whole_however_long_they_are(
+    path: Path, monkeypatch: pytest.MonkeyPatch, block: int
+) -> None:
+    """A record with a traceback has thousands of characters."""
+    monkeypatch.setattr(module, "BLOCK", block)
+    lines = [f"{number}" * (1 + 900 * number) for number in range(10)]
+    append(path, "\n".join(lines) + "\n")
+    for last in (1, 4, 10, 11):
+        tail = Tail(path)
+        tail.skip_to_last(last)
+        assert path.read_text()[tail.position :].split("\n")[:-1] == lines[-last:]
+
+
+@pytest.mark.parametrize(("last", "first"), [(0, []), (1, ["two"])])
+def test_a_line_that_is_being_written_is_none_of_the_last(path: Path, last: int, first: list[str]) -> None:
+    append(path, "one\ntwo\nthr")
+    tail = Tail(path)
+    tail.skip_to_last(last)
+    assert tail.read() == first
+    append(path, "ee\n")
+    assert tail.read() == ["three"]
+
+
 @given(parts=st.lists(st.text(alphabet="ab\n", max_size=8), max_size=12))
 def test_however_it_is_written_every_whole_line_is_given_once(
     tmp_path_factory: pytest.TempPathFactory, parts: list[str]

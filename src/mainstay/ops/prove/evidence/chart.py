@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mainstay.base.units import plural
 from mainstay.ops.prove.evidence.panels import (
     WIDTH,
     Panel,
@@ -23,7 +24,7 @@ from mainstay.ops.prove.evidence.panels import (
     rate_panel,
     wider,
 )
-from mainstay.ops.prove.evidence.phrases import plural, rate_text, seconds_text
+from mainstay.ops.prove.evidence.phrases import rate_text, seconds_text
 
 LANE, LANE_GAP = 17.0, 5.0
 LABEL = 15.0
@@ -238,7 +239,7 @@ def description(claim: Mapping[str, Any]) -> str:
         parts.append(f"the slowest took {seconds_text(slowest['worst'])} at {slowest['at']:.2f} s")
     if len(claim["bites"]) > MOST_LABELS:
         times = Counter(bite["text"] for bite in claim["bites"])
-        parts += [f"{text} {count} times" for text, count in times.items()]
+        parts += [f"{text} {count} times" if count > 1 else text for text, count in times.items()]
     else:
         parts += [f"{bite['text']} {span_text(bite)}" for bite in claim["bites"]]
     parts += [_story(lane) for lane in claim["processes"] if len(lane["bands"]) > 1][:MOST_LANES]

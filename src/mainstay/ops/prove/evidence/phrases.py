@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from mainstay.base.units import plural
 from mainstay.ops.prove.judging.figures import Measure, measure
 from mainstay.ops.prove.verdict import Verdict
 
@@ -16,11 +17,6 @@ MARKS = {Verdict.PASS: "✓", Verdict.FAIL: "✗", Verdict.UNKNOWN: "?", Verdict
 def count_text(number: float) -> str:
     """``31,204``."""
     return f"{number:,.0f}"
-
-
-def plural(number: int, word: str) -> str:
-    """``1 claim``, ``14 claims``."""
-    return f"{count_text(number)} {word if number == 1 else word + 's'}"
 
 
 def seconds_text(seconds: float) -> str:
@@ -49,6 +45,11 @@ def percent_text(share: float) -> str:
     return f"{share * 100:.3g} %"
 
 
+def load_text(rate: float, shape: str, peak: float) -> str:
+    """``20 /s``; ``20 /s, a spike to 100 /s``, where the load does not go on as before."""
+    return rate_text(rate) if peak == 1 else f"{rate_text(rate)}, a {shape} to {rate_text(rate * peak)}"
+
+
 _SAID: dict[Measure, Callable[[float], str]] = {
     Measure.COUNT: count_text,
     Measure.SECONDS: seconds_text,
@@ -72,17 +73,23 @@ def sentence(document: Mapping[str, Any]) -> str:
     system, counts = document["system"], document["counts"]
     total = sum(counts.values())
     failed, unclear, passed = (counts[str(v)] for v in (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS))
+    if failed and total == 1:
+        return f"{system} breaks its claim."
     if failed:
         return f"{system} breaks {failed} of {plural(total, 'claim')}."
     if document["interrupted"]:
         return f"The proof of {system} was not finished: {document['interrupted']}."
+    if unclear and total == 1:
+        return f"Whether {system} keeps its claim could not be told."
     if unclear:
         return f"{system}: {unclear} of {plural(total, 'claim')} could not be told."
     if not passed:
-        return f"Nothing was shown about {system}: none of {plural(total, 'claim')} could be tried."
+        none = "its claim could not" if total == 1 else f"none of {plural(total, 'claim')} could"
+        return f"Nothing was shown about {system}: {none} be tried."
     if passed == total:
         return f"{system} keeps its claim." if total == 1 else f"{system} keeps all {total} claims."
-    return f"{system} keeps the {plural(passed, 'claim')} that could be tried on this machine."
+    kept = "only claim" if passed == 1 else plural(passed, "claim")
+    return f"{system} keeps the {kept} that could be tried on this machine."
 
 
 def counted(document: Mapping[str, Any]) -> str:

@@ -17,16 +17,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from importlib.resources import files
+from itertools import pairwise
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from mainstay.base.units import plural
+from mainstay.ops.prove.claim import FROM_TOPOLOGY
 from mainstay.ops.prove.evidence import panels, phrases, spark
 from mainstay.ops.prove.evidence.chart import LABEL, LANE, Chart, chart, span_text
 from mainstay.ops.prove.evidence.spark import Spark
 from mainstay.ops.prove.judging.periods import LOADED
 from mainstay.ops.prove.verdict import Verdict
+
+MADE = "It came by itself: made from the services and engines in mainstay.toml."
+"""What is said of a claim that nobody wrote."""
 
 APART = 1.0
 """Seconds between operations that are told of as one moment."""
@@ -41,9 +47,10 @@ _environment = Environment(
 _environment.filters |= {
     "count": phrases.count_text,
     "figure": lambda value, name: phrases.figure_text(name, value),
-    "plural": phrases.plural,
+    "plural": plural,
     "rate": phrases.rate_text,
     "seconds": lambda value: "–" if value is None else phrases.seconds_text(value),
+    "source": lambda value: MADE if value == FROM_TOPOLOGY else f"From {value}.",
     "span": span_text,
 }
 _environment.globals |= {"marks": {str(verdict): mark for verdict, mark in phrases.MARKS.items()}}
@@ -151,11 +158,16 @@ def _is_more(name: str, value: float | None) -> bool:
 
 
 def _alone(command: list[str], name: str) -> str:
-    """The command line for one claim of the proof; one that names what to try already stays as it is."""
-    if any(word.partition("=")[0] in ("--only", "--replay") for word in command):
+    """The command line for one claim of the proof, and no other; a schedule that was saved is of one already."""
+    if any(word.partition("=")[0] == "--replay" for word in command):
         return shlex.join(command)
+    kept = [
+        word
+        for before, word in pairwise(["", *command])
+        if before != "--only" and word.partition("=")[0] != "--only"
+    ]
     # One that was tried several times is called by its name and a number.
-    return shlex.join([*command, "--only", name.partition(".")[0]])
+    return shlex.join([*kept, "--only", name.partition(".")[0]])
 
 
 def _moments(told: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from mainstay.base.errors import OperationFailed
+from mainstay.base.units import plural
 from mainstay.ops.prove.faults import targets
 from mainstay.ops.prove.faults.fault import Evidence, NotPossible, Strike, Target
 from mainstay.ops.prove.faults.kind import FaultKind, Setting, Settings
@@ -39,7 +40,9 @@ class Rollout:
             return Evidence(False, f"the rolling update failed: {self._trouble}")
         count = sum(self._replaced.values())
         return Evidence(
-            count > 0, f"{count} processes of {', '.join(self._replaced)} were replaced in {self._took:.1f} s"
+            count > 0,
+            f"{plural(count, 'process', 'processes')} of {', '.join(self._replaced)} "
+            f"{'was' if count == 1 else 'were'} replaced in {self._took:.1f} s",
         )
 
 
@@ -121,7 +124,8 @@ class Scale:
         if not self._seen:
             return Evidence(False, f"{self._name} was not scaled")
         before, after = self._seen["from"], self._seen["to"]
-        return Evidence(before != after, f"{self._name} went from {before} to {after} processes and back")
+        now = plural(after, "process", "processes")
+        return Evidence(before != after, f"{self._name} went from {before} to {now} and back")
 
 
 class EdgeReload:

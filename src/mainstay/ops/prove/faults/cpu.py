@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from mainstay.base.units import plural
 from mainstay.ops.prove.faults.family import TICKS, Process
 from mainstay.ops.prove.faults.fault import Evidence, Strike, Target
 from mainstay.ops.prove.faults.kind import FaultKind, Setting, Settings
@@ -51,7 +52,8 @@ class CpuPressure:
             self.target.guard.release(self._promises.pop())
 
     async def evidence(self) -> Evidence:
-        told = f"{self.count} processes used {self._used:.1f} s of processor time in {self.seconds:g} s"
+        who = plural(self.count, "process", "processes")
+        told = f"{who} used {self._used:.1f} s of processor time in {self.seconds:g} s"
         return Evidence(self._used > self.seconds * LEAST_SHARE, told)
 
 

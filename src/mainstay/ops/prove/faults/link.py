@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 from weakref import WeakKeyDictionary
 
+from mainstay.base.units import plural
 from mainstay.ops.prove.faults.fault import Evidence, Links, NotPossible, Strike, Target
 from mainstay.ops.prove.faults.kind import FaultKind, Setting, Settings
 
@@ -122,7 +123,7 @@ class LinkFault:
         told = ", ".join(
             f"{self._grown.get(counter, 0)} {counter.replace('_', ' ')}" for counter in self.toxic.counters
         )
-        where = f"on {len(self._before)} links of {self.strike.target}"
+        where = f"on {plural(len(self._before), 'link')} of {self.strike.target}"
         if any(self._grown.get(counter, 0) > 0 for counter in self.toxic.counters):
             return Evidence(True, f"{told} {where}")
         passed = self._grown.get("connections", 0) + self._grown.get("bytes", 0)

@@ -12,6 +12,7 @@ import contextlib
 from dataclasses import dataclass
 
 from mainstay.base.errors import OperationFailed
+from mainstay.base.units import plural
 from mainstay.ops.prove.faults import family, link, targets
 from mainstay.ops.prove.faults.events import Since
 from mainstay.ops.prove.faults.family import Family
@@ -136,7 +137,7 @@ class PrimaryLost:
         return Evidence(
             True,
             f"{last.written - last.received} bytes of log had not reached the standby when {self._victim.name} "
-            f"and its {len(self._hit)} processes were killed; {then}",
+            f"and its {plural(len(self._hit), 'process', 'processes')} were killed; {then}",
         )
 
 

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+from mainstay.base.units import plural
 from mainstay.ops.prove.history import Operation, Outcome
 from mainstay.ops.prove.judging.finding import Finding, doubtful, exactly, nothing
 from mainstay.ops.prove.judging.material import Blow, Material, struck
@@ -28,6 +29,13 @@ SHARES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p999": 0.999, "worst": 1.0}
 LEAST_TO_COMPARE = 20
 """Steady operations without which nothing is a yardstick."""
 
+MISSING = {
+    "get": "no journey reads; add a client.get to a step",
+    "keyed": "no journey writes with a key; add a client.post with key=True to a step",
+    "write": "no journey writes without a key; add a client.post without key= to a step",
+}
+"""What to do where no operation of a kind was tried."""
+
 NOT_OK = (Outcome.FAIL, Outcome.UNKNOWN)
 
 
@@ -36,14 +44,14 @@ def errors(
 ) -> Finding:
     """First attempts that did not end well: what a caller sees that never repeats anything."""
     firsts = material.firsts(scope, phases)
-    return _count(material, [each for each in firsts if each.outcome in outcomes], len(firsts))
+    return _count(material, scope, [each for each in firsts if each.outcome in outcomes], len(firsts))
 
 
 def refused(material: Material, scope: str, phases: Sequence[str]) -> Finding:
     """Steps that did not end well although the caller repeated what may be repeated."""
     steps = material.steps(scope, phases)
     bad = [step[-1] for step in steps if not any(each.outcome is Outcome.OK for each in step)]
-    return _count(material, bad, len(steps))
+    return _count(material, scope, bad, len(steps))
 
 
 def per_strike(
@@ -54,9 +62,9 @@ def per_strike(
         return nothing("there was no strike")
     firsts = [each for each in material.firsts(scope, phases) if _blamed(material.begun, each) >= 0]
     bad = [each for each in firsts if each.outcome in outcomes]
-    found = _count(material, bad, len(firsts))
+    found = _count(material, scope, bad, len(firsts))
     most = max(Counter(_blamed(material.begun, each) for each in bad).values(), default=0)
-    beside = f"{len(bad):,} of {len(firsts):,} in all after {_strikes(len(material.strikes))}"
+    beside = f"{len(bad):,} of {len(firsts):,} in all after {plural(len(material.strikes), 'strike')}"
     return exactly(most, found.of, offending=found.offending, details=found.details, beside=beside)
 
 
@@ -64,7 +72,7 @@ def latency(material: Material, scope: str, phases: Sequence[str], share: float)
     """A percentile of latency in seconds, with the slowest as its offenders."""
     firsts = sorted(material.firsts(scope, phases), key=lambda operation: operation.latency)
     if not firsts:
-        return nothing("no operation was due")
+        return nothing(_none_due(material, scope))
     value = percentile([operation.latency for operation in firsts], share)
     slowest = [operation for operation in reversed(firsts[-20:]) if operation.latency >= value]
     lines = (_line(material, operation) for operation in slowest)
@@ -112,7 +120,7 @@ def goodput(material: Material, scope: str, phases: Sequence[str]) -> Finding:
     ]
     length = material.periods.seconds(phases)
     if not steps or length <= 0:
-        return nothing("no operation was due")
+        return nothing(_none_due(material, scope))
     good = sum(any(each.outcome is Outcome.OK for each in step) for step in steps)
     return exactly(good / length, len(steps))
 
@@ -176,15 +184,15 @@ def first_ok(
     )
     value = max(wait for wait, _ in waits.values())
     if missed := len(material.strikes) - len(waits):
-        doubt = f"nothing was tried after {missed} of {_strikes(len(material.strikes))}"
+        doubt = f"nothing was tried after {missed} of {plural(len(material.strikes), 'strike')}"
         return doubtful(value, len(waits), value, math.inf, doubt, details=lines)
-    return exactly(value, len(waits), details=lines, beside=_strikes(len(waits)))
+    return exactly(value, len(waits), details=lines, beside=plural(len(waits), "strike"))
 
 
 def gap(material: Material, scope: str, phases: Sequence[str]) -> Finding:
     """The longest stretch of the named phases in which no operation ended well."""
     if not material.operations(scope, phases):
-        return nothing("no operation was due")
+        return nothing(_none_due(material, scope))
     good = sorted(each.ended for each in material.operations(scope) if each.outcome is Outcome.OK)
     longest, where = 0.0, 0.0
     for began, ended in material.periods.spans(phases):
@@ -201,7 +209,7 @@ def attempts(material: Material, scope: str, phases: Sequence[str]) -> Finding:
     """How often a caller tried, per step."""
     steps = material.steps(scope, phases)
     if not steps:
-        return nothing("no operation was due")
+        return nothing(_none_due(material, scope))
     return exactly(sum(len(step) for step in steps) / len(steps), len(steps))
 
 
@@ -223,14 +231,14 @@ def amplification(material: Material, scope: str, phases: Sequence[str]) -> Find
         return nothing("nobody counted the requests that reached the processes")
     value = material.figures[BACKEND] / steps
     if untold := material.figures.get(UNTOLD):
-        doubt = f"of {untold:,.0f} requests without an answer nobody knows how often they arrived"
+        doubt = f"nobody knows how often each of {plural(round(untold), 'request')} without an answer arrived"
         return doubtful(value, steps, value, math.inf, doubt)
     return exactly(value, steps)
 
 
-def _count(material: Material, bad: Sequence[Operation], of: int) -> Finding:
+def _count(material: Material, scope: str, bad: Sequence[Operation], of: int) -> Finding:
     if not of:
-        return nothing("no operation was due")
+        return nothing(_none_due(material, scope))
     phases = Counter(material.phase(each) for each in bad)
     outcomes = Counter(f"{each.name} {_ending(each)}" for each in bad)
     parts = [f"{phases[name]} {name}" for name in LOADED if phases[name]]
@@ -258,12 +266,15 @@ def _soonest_from(tried: Sequence[Operation]) -> list[Operation | None]:
     return found[::-1]
 
 
+def _none_due(material: Material, scope: str) -> str:
+    """What there was not; where no journey ever does it, also what to write."""
+    if scope in MISSING and not material.operations(scope):
+        return f"no operation was due: {MISSING[scope]}"
+    return "no operation was due"
+
+
 def _why_not_after(material: Material) -> str:
     return "no operation was due after the strike" if material.strikes else "there was no strike"
-
-
-def _strikes(number: int) -> str:
-    return "1 strike" if number == 1 else f"{number} strikes"
 
 
 def _ending(operation: Operation) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from mainstay.base.units import plural
 from mainstay.ops.prove.claim import Claim, Result
 from mainstay.ops.prove.history import Outcome
 from mainstay.ops.prove.judging.wording import seconds
@@ -35,9 +36,9 @@ def too_much(result: Result) -> str:
     refused = sum(each.outcome is not Outcome.OK for each in result.history.within("fault"))
     steady, peak = figures.get("p99.steady", 0.0), figures.get("p99.fault", 0.0)
     if refused:
-        return f"{refused:,} requests did not end well"
+        return f"{plural(refused, 'request')} did not end well"
     if figures.get("held"):
-        return f"{figures['held']:,.0f} steps had to wait for others"
+        return f"{plural(round(figures['held']), 'step')} had to wait for others"
     if steady and peak >= SLOWER * steady:
         return f"p99 {seconds(peak)}, steady {seconds(steady)}"
     return ""

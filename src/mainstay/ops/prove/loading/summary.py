@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from mainstay.base.units import plural
+
 GOAL = 0.005
 """Seconds by which the latest of a hundred steps may begin late without a word."""
 
@@ -103,16 +105,16 @@ class Summary:
     def notes(self) -> tuple[str, ...]:
         """What else a person should know."""
         found = [
-            f"{count} steps of journey {name!r} were cut: they did not end in time"
+            f"{plural(count, 'step')} of journey {name!r} {'was' if count == 1 else 'were'} cut, not ended in time"
             for name, count in self.cut.items()
         ]
         if self.held:
             found.append(
-                f"{self.held} steps waited for others, as {self.most} were under way: the system was slow, "
-                "not the generator; their latency counts from when they were due"
+                f"{plural(self.held, 'step')} waited for others, as {self.most} were under way: the system was slow, "
+                "not the generator; latency counts from when a step was due"
             )
         if self.never_begun:
-            found.append(f"{self.never_begun} steps never began for that reason")
+            found.append(f"{plural(self.never_begun, 'step')} never began for that reason")
         # The bottleneck names who blocked, too.
         found += [self.bottleneck] if self.is_late else map(str, self.blocked)
         return tuple(found)

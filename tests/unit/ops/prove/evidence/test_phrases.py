@@ -12,7 +12,6 @@ from mainstay.ops.prove.evidence.phrases import (
     loaded,
     not_judged,
     percent_text,
-    plural,
     rate_text,
     seconds_text,
     seen,
@@ -81,7 +80,6 @@ def test_rules_that_were_not_judged_are_few_lines() -> None:
 
 
 def test_small_words() -> None:
-    assert (plural(1, "claim"), plural(31204, "claim")) == ("1 claim", "31,204 claims")
     assert (rate_text(60.0), rate_text(7.5), rate_text(1234.5)) == ("60 /s", "7.5 /s", "1,234 /s")
     assert percent_text(0.0024) == "0.24 %"
 
@@ -95,14 +93,18 @@ def test_the_sentence_says_the_verdict() -> None:
     assert said(results=[killed(5.0), killed(9.0)]) == "boxoffice keeps all 2 claims."
     assert (
         said(results=[killed(5.0), disk_full()])
-        == "boxoffice keeps the 1 claim that could be tried on this machine."
+        == "boxoffice keeps the only claim that could be tried on this machine."
     )
     assert said(results=[killed(5.0), paused(9.0)]) == "boxoffice: 1 of 2 claims could not be told."
-    assert said(results=[disk_full()]).startswith("Nothing was shown about boxoffice")
+    assert said(results=[paused(9.0)]) == "Whether boxoffice keeps its claim could not be told."
+    assert said(results=[disk_full()]) == ("Nothing was shown about boxoffice: its claim could not be tried.")
+    assert said(results=[disk_full(), disk_full()]) == (
+        "Nothing was shown about boxoffice: none of 2 claims could be tried."
+    )
     assert said(results=[killed(5.0)], interrupted="received SIGINT") == (
         "The proof of boxoffice was not finished: received SIGINT."
     )
-    assert said(results=[primary_lost(5.0)], interrupted="x") == "boxoffice breaks 1 of 1 claim."
+    assert said(results=[primary_lost(5.0)], interrupted="x") == "boxoffice breaks its claim."
 
 
 def test_what_was_loaded_and_counted() -> None:

@@ -142,15 +142,33 @@ def test_a_proof_without_claims_is_a_page_too() -> None:
 
 def test_one_command_tries_one_claim_again(page: str) -> None:
     assert "mainstay prove --seed 4711 --only primary-lost" in page
-    again = report(document(proof(argv=["mainstay", "prove", "--only", "primary-lost"])))
-    assert again.count("--only primary-lost --seed 4711</code>") == 6
 
 
-@pytest.mark.parametrize("word", ["--only=primary-*", "--replay"])
-def test_a_command_that_says_what_to_try_is_not_made_one_that_is_refused(word: str) -> None:
-    """``--only`` beside ``--replay`` is refused, and beside another it would try both."""
-    argv = ["mainstay", "prove", word, "saved.json"]
-    assert "--only primary-lost" not in report(document(proof(argv=argv)))
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--only", "primary-*", "--only=disk-full", "--quick"),
+        ("--only", "primary-lost", "--quick"),
+        ("--quick", "--only", "disk-full"),
+    ],
+)
+def test_of_several_claims_that_were_named_each_is_tried_again_alone(words: tuple[str, ...]) -> None:
+    argv = ["mainstay", "--file", "shop.toml", "prove", *words, "--seed", "7"]
+    page = report(document(proof(argv=argv)))
+    for name in ("primary-lost", "disk-full"):
+        assert f">mainstay --file shop.toml prove --quick --seed 7 --only {name}</code>" in page
+
+
+def test_a_schedule_that_was_saved_is_replayed() -> None:
+    """``--only`` beside ``--replay`` is refused."""
+    argv = ["mainstay", "prove", "--replay", "saved.json"]
+    assert "--only" not in report(document(proof(argv=argv)))
+
+
+def test_where_a_claim_comes_from_is_said_in_words(page: str) -> None:
+    assert "From topology" not in page
+    assert "It came by itself: made from the services and engines in mainstay.toml." in page
+    assert "From mainstay.toml: prove.claim primary-lost." in page
 
 
 def test_a_claim_that_was_tried_several_times_is_tried_again_by_its_own_name() -> None:

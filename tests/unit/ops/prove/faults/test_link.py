@@ -58,7 +58,7 @@ async def test_a_toxic_is_set_and_healed_and_its_counter_is_the_evidence(
     assert not any(links.toxics.values())
     evidence = await fault.evidence()
     assert evidence.bit
-    assert "5 delayed on 1 links" in evidence.what
+    assert "5 delayed on 1 link of" in evidence.what
 
 
 async def test_a_link_without_traffic_did_not_bite(target: FakeTarget, links: FakeLinks) -> None:

@@ -71,6 +71,23 @@ def test_nothing_to_look_at_is_unknown(rule: str) -> None:
     assert len(judgement.found) > len("nothing to look at: ")
 
 
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ("worst.get <= 1 ms", "no operation was due: no journey reads; add a client.get to a step"),
+        ("errors.get = 0", "no operation was due: no journey reads; add a client.get to a step"),
+        ("gap.write <= 1 s", "no journey writes without a key; add a client.post without key= to a step"),
+        ("p99.keyed <= 1 s", "no journey writes with a key; add a client.post with key=True to a step"),
+    ],
+)
+def test_where_no_journey_does_it_what_to_write_is_said(rule: str, told: str) -> None:
+    assert told in Run().judged(rule).found
+
+
+def test_what_was_done_but_not_then_needs_no_other_journey() -> None:
+    assert Run().every(0.1, 0, 9).judged("worst.get@after <= 1 s").found.endswith("no operation was due")
+
+
 def test_an_empty_history_passes_nothing() -> None:
     result = Run(phases=False).result("errors = 0", "violations = 0", "lost = 0", "gap <= 1 s")
     judge(result)
