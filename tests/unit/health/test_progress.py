@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,9 +23,13 @@ from mainstay.health.readiness import readiness
 
 
 @pytest.fixture
-def followed(monkeypatch: pytest.MonkeyPatch, django_db_blocker: Any) -> Iterator[ConnectionHandler]:
+def followed(
+    monkeypatch: pytest.MonkeyPatch, django_db_blocker: Any, tmp_path: Path
+) -> Iterator[ConnectionHandler]:
     """Connections of a process that follows its statements, and that has made no progress yet."""
-    handler = ConnectionHandler({"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}})
+    # A file: Django closes none in memory, not even that of a thread which has ended.
+    database = {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "db.sqlite3")}
+    handler = ConnectionHandler({"default": database})
     monkeypatch.setattr("django.db.connections", handler)
     monkeypatch.setattr(PROGRESS, "latest", 0.0)
     progress.follow_statements()
