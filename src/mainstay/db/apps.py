@@ -15,9 +15,10 @@ class DatabaseConfig(AppConfig):
     def ready(self) -> None:
         twin.check(settings.DATABASES)
         # Django's database layer imports only once settings are there.
-        from mainstay.db import statements, turns
+        from mainstay.db import lost_reads, statements, turns
         from mainstay.db.checks import check_databases  # reads URLs, which may import models
 
         checks.register(check_databases)
         statements.install()
         turns.install()
+        lost_reads.install()

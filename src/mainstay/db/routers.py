@@ -3,7 +3,8 @@ Reads from a standby, only where the code says that a slightly old answer will d
 
 Writes always go to the primary. Inside a transaction on the primary reads stay
 there too, because they must see what the transaction wrote. A standby that cannot
-be reached is left alone for a few seconds and the primary answers.
+be reached is left alone for a few seconds and the primary answers; a read that was under way is
+the business of `mainstay.db.lost_reads`.
 """
 
 from __future__ import annotations
@@ -82,6 +83,10 @@ class PrimaryReplicaRouter:
     def allow_migrate(self, db: str, app_label: str, **hints: Any) -> bool | None:
         return False if db == REPLICA else None
 
+    def avoid_replica(self) -> None:
+        """Leave the standby alone for `AVOID` seconds."""
+        self._avoided_until = time.monotonic() + AVOID
+
     def _may_read_replica(self) -> bool:
         from django.db import connections
 
@@ -98,7 +103,7 @@ class PrimaryReplicaRouter:
         try:
             connection.ensure_connection()
         except Error:
-            self._avoided_until = time.monotonic() + AVOID
+            self.avoid_replica()
             return False
         return True
 

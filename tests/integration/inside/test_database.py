@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 
 from tests.integration.inside.database import Database
@@ -199,6 +200,25 @@ def test_a_standby_that_is_gone_is_replaced_by_the_primary(
     replica.request("POST", "/add/only/")
     for _ in range(3):
         assert replica.get("/items/").json()["names"] == ["only"]
+
+
+@both
+@pytest.mark.parametrize("path", ["/items/", "/async-items/"])
+def test_a_read_whose_standby_is_lost_under_it_is_answered_by_the_primary(
+    start: Start, url: str, standby: str, postgres: Database, interface: str, path: str
+) -> None:
+    patient = {f"MAINSTAY_{name}_TIMEOUT": "30" for name in ("LOCK", "STATEMENT", "REQUEST")}
+    replica = start(interface, DATABASE_URL=url, DATABASE_REPLICA_URLS=standby, **patient)
+    assert replica.get(path).json()["names"] == ["old"]
+    reading = "FROM pg_stat_activity WHERE application_name = 'shop.web.1' AND wait_event_type = 'Lock'"
+    with psycopg.connect(standby) as holder, ThreadPoolExecutor(1) as pool:
+        holder.execute("LOCK TABLE shop_item IN ACCESS EXCLUSIVE MODE")
+        taken = pool.submit(replica.get, path, timeout=30)
+        while postgres.execute(f"SELECT count(*) {reading}") != [(1,)]:
+            time.sleep(0.01)
+        postgres.execute(f"SELECT pg_terminate_backend(pid) {reading}")
+        answer = taken.result()
+    assert answer.json()["names"] == ["new", "old"]
 
 
 def _assert_problem(answer: Response) -> None:

@@ -103,7 +103,9 @@ def _passwords(value: str) -> list[str]:
     return found
 
 
-@lru_cache(maxsize=1024)  # names of browsers and paths that come again; paths with an id in them only pass through
+@lru_cache(
+    maxsize=1024
+)  # names of browsers and paths that come again; paths with an id in them only pass through
 def _short(value: str) -> str:
     return mask_shapes(_without(value, ()))
 
