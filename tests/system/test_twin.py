@@ -59,6 +59,11 @@ async def seconds(url: str) -> float:
     return await asyncio.to_thread(get)
 
 
+async def quickest(url: str) -> float:
+    """Of three, as the machine may stand still for a moment."""
+    return min([await seconds(url) for _ in range(3)])
+
+
 async def test_links_stand_between_everybody_and_are_harmless_until_told(
     shop: Running, tmp_path: Path
 ) -> None:
@@ -85,12 +90,12 @@ async def test_links_stand_between_everybody_and_are_harmless_until_told(
 async def _one_link_slows_one_dependency(system: TwinSystem, url: str) -> None:
     assert system.links is not None
     primary = next(row["name"] for row in (await system.status())["processes"] if row["role"] == "primary")
-    assert await seconds(url) < 0.3
+    assert await quickest(url) < 0.3
     await system.links.set(f"web->{primary}", [{"type": "latency", "latency": 0.3, "direction": "down"}])
     assert await seconds(url) >= 0.3
     assert (await system.links.counters(f"web->{primary}"))["delayed"] > 0
     await system.links.set(f"web->{primary}", [])
-    assert await seconds(url) < 0.3
+    assert await quickest(url) < 0.3
 
 
 async def _replication_goes_through_its_link(system: TwinSystem) -> None:
@@ -113,7 +118,7 @@ async def _replicas_keep_their_link_when_they_are_replaced(system: TwinSystem, u
     assert system.links is not None
     await system.call("rollout", name="web")
     before = await _bytes_from_the_edge(system)
-    assert await seconds(url) < 1.0
+    assert await quickest(url) < 1.0
     assert await _bytes_from_the_edge(system) > before
     assert {"edge->web.web.1", "edge->web.web.2"} <= set(system.links.names)
 
@@ -132,7 +137,7 @@ async def _the_links_come_back_when_they_are_killed(system: TwinSystem, url: str
     while proc.alive(row["pid"], proc_started) or not (await system.status())["ready"]:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)
-    assert await seconds(url) < 1.0
+    assert await quickest(url) < 1.0
 
 
 async def _sql_goes_where_it_is_told(system: TwinSystem) -> None:

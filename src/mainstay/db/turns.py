@@ -66,5 +66,6 @@ def _on_created(sender: Any, connection: Any, **kwargs: Any) -> None:
 
 
 def _bound_pool_of(connection: Any) -> None:
-    if connection.vendor == "postgresql" and (pool := getattr(connection, "pool", None)) is not None:
+    # Not `connection.pool`, which makes one where there is none, for the database that the settings name now.
+    if (pool := getattr(connection, "_connection_pools", {}).get(connection.alias)) is not None:
         bound(pool)

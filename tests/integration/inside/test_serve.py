@@ -179,7 +179,7 @@ def test_length_beside_chunked_never_smuggles(steady: Steady, interface: str) ->
 def test_probes_answer_while_every_thread_is_busy(start: Start, interface: str) -> None:
     replica = start(interface, MAINSTAY_THREADS="2")
     with ThreadPoolExecutor(8) as pool:
-        busy = [pool.submit(replica.get, "/slow/2000/") for _ in range(6)]
+        busy = [pool.submit(replica.get, "/slow/800/") for _ in range(6)]
         replica.wait_for_lines(0)
         assert replica.get("/readyz", timeout=1.5).status == 200
         assert [each.result().status for each in busy] == [200] * 6
