@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any, ClassVar
 
 import pytest
 from psycopg_pool import PoolTimeout
@@ -86,3 +87,22 @@ def test_a_pool_is_bounded_once(pool: Pool) -> None:
     bounded = pool.getconn
     turns.bound(pool)
     assert pool.getconn is bounded
+
+
+def test_a_connection_without_a_pool_is_given_none() -> None:
+    """Django's property makes one, for the database that the settings name at the time."""
+
+    class Connection:
+        alias = "default"
+        vendor = "postgresql"
+        _connection_pools: ClassVar[dict[str, Any]] = {}
+
+        @property
+        def pool(self) -> Any:
+            raise AssertionError("made too early")
+
+    turns._on_created(None, Connection())
+    made = Pool()
+    Connection._connection_pools["default"] = made
+    turns._on_created(None, Connection())
+    assert "getconn" in vars(made)
