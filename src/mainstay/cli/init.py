@@ -43,7 +43,7 @@ LOGGING = mainstay.observability()
 STORAGES = mainstay.storages()
 STATIC_ROOT = mainstay.static_root(BASE_DIR)
 for _name, _value in mainstay.security().items():
-    if _name != "SECURE_CSP":  # a policy may forbid scripts that pages of yours need: docs/concepts/security.md
+    if _name != "SECURE_CSP":  # a policy may forbid scripts that pages of yours need
         globals().setdefault(_name, _value)  # what stands above wins
 """
 

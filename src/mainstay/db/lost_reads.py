@@ -24,7 +24,8 @@ from mainstay.db.settings import REPLICA
 LOST = ("08", "57P")
 """SQLSTATEs of connection exceptions, and of a server that ends (PostgreSQL documentation, appendix A)."""
 
-READS = ("SELECT", "WITH")
+READ = "SELECT"
+"""How a statement begins that is a read; one that begins with ``WITH`` may also write, and is not repeated."""
 
 Execute = Callable[[str, Any, bool, dict[str, Any]], Any]
 
@@ -56,7 +57,7 @@ class Again:
 
 def _may_go_elsewhere(sql: str, context: dict[str, Any]) -> bool:
     is_named = getattr(context["cursor"].cursor, "name", None)
-    return sql.lstrip("( ").startswith(READS) and not is_named and not context["connection"].in_atomic_block
+    return sql.lstrip("( ").startswith(READ) and not is_named and not context["connection"].in_atomic_block
 
 
 def _is_lost(error: Exception) -> bool:

@@ -25,8 +25,8 @@ VALKEY_DATABASES = 16
 FOR_EVERY_PROCESS = {
     "PYTHONUNBUFFERED": "1",
     # glibc gives threads heaps of their own, up to eight for each core, and each keeps the most it ever had: six
-    # passwords hashed with scrypt left 100 MB in a replica of 80 MB. Two heaps are what Heroku advises; they cost
-    # nothing under the GIL.
+    # passwords hashed with scrypt left 100 MB in a replica of 80 MB. Two heaps are what Heroku advises; forty such
+    # hashes in six threads, which do not hold the GIL, took 0.997 of the processor time, median of nine.
     "MALLOC_ARENA_MAX": "2",
 }
 """What a service's own ``env`` may say otherwise."""
