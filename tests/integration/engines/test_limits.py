@@ -216,8 +216,12 @@ async def test_killed_each_replica_enforces_its_part_and_shares_again_later(flee
 async def test_frozen_nobody_waits_long_and_the_declared_happens(
     fleet: Fleet, mode: str, passed: int
 ) -> None:
-    """Frozen, Valkey takes connections and never answers: only the first request notices."""
-    thread, loop = fleet.start(2, when_unavailable=mode, replicas=2, pause=30.0, timeout=0.05)
+    """
+    Frozen, Valkey takes connections and never answers: only the first request notices.
+
+    The replicas' clock stands still: a machine that does must not look like a question worth asking anew.
+    """
+    thread, loop = fleet.start(2, Clock(), when_unavailable=mode, replicas=2, pause=30.0, timeout=0.05)
     limit = budget("90/h")
     thread.take(limit, "warm")
     await loop.take_async(limit, "warm")
