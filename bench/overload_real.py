@@ -3,7 +3,9 @@ Overload of one real replica over loopback: ``python -m bench.overload_real``, a
 
 A Django project with sync views under ASGI, as ``mainstay up`` would start it: each view computes for 20 ms
 and waits for 20 ms. Its peak is found with eight patient clients; then the open-loop generator
-of ``mainstay prove`` offers 3, 5 and 10 times as much, with 80 % in between. The generator and
+of ``mainstay prove`` offers 3, 5 and 10 times as much, with 80 % in between, at random moments, as callers come
+who know nothing of each other; ``--spacing even`` never lets two come at once, so that what is normal is
+quicker than it is for anybody. The generator and
 the replica share the machine, so a figure is worth what the machine was: the peak is found anew before and
 after each overload, and latency is counted from when a request was due and from when it was sent. Beside
 them stands what a busy machine cannot change: how much of its own processor time the replica used for each
@@ -15,14 +17,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import random
 import socket
 import sys
 import tempfile
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mainstay.ops.prove.claim import Load
 from mainstay.ops.prove.history import History, Operation
+from mainstay.ops.prove.loading.arrivals import Pace
 from mainstay.ops.prove.loading.client import Client
 from mainstay.ops.prove.loading.http import Http
 from mainstay.ops.prove.loading.journey import Journey
@@ -63,9 +68,16 @@ def pay(request):
 def suggest(request):
     return work()
 
-urlpatterns = [path("page/", page), path("pay/", pay), path("suggest/", suggest)]
+def quick(request):
+    return HttpResponse("at once")
+
+urlpatterns = [path("page/", page), path("pay/", pay), path("suggest/", suggest), path("quick/", quick)]
 """
-ASGI = "from site1 import settings\nfrom django.core.handlers.asgi import ASGIHandler\napplication = ASGIHandler()\n"
+APPLICATION = """from site1 import settings
+from django.core.handlers.{interface} import {handler}
+application = {handler}()
+"""
+HANDLERS = {"asgi": "ASGIHandler", "wsgi": "WSGIHandler"}
 LIMIT = 5.0
 CALM = 0.8
 LIMIT_LINE = "mainstay_admission_limit "
@@ -94,17 +106,19 @@ class Suggest(Journey):
         await client.get("/suggest/")
 
 
-def start(folder: Path, mode: str) -> Replica:
+def start(folder: Path, mode: str, interface: str = "asgi", head: str = "") -> Replica:
+    """A replica of the project below, whose settings begin with ``head``."""
     package = folder / "site1"
     package.mkdir()
     (package / "__init__.py").touch()
-    (package / "settings.py").write_text(PROJECT.format(mode=mode))
+    (package / "settings.py").write_text(head + PROJECT.format(mode=mode))
     (package / "views.py").write_text(VIEWS)
-    (package / "asgi.py").write_text(ASGI)
+    application = APPLICATION.format(interface=interface, handler=HANDLERS[interface])
+    (package / f"{interface}.py").write_text(application)
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-    replica = Replica(folder, "asgi", port, folder / "log", {"DJANGO_SETTINGS_MODULE": ""})
+    replica = Replica(folder, interface, port, folder / "log", {"DJANGO_SETTINGS_MODULE": ""})
     replica.wait_until_ready()
     return replica
 
@@ -146,11 +160,26 @@ class Watch:
         )
 
 
-async def offer(base: str, rate: float, seconds: float) -> list[Operation]:
+@dataclass(frozen=True, slots=True)
+class Independent(Pace):
+    """Arrivals of callers who know nothing of each other: a Poisson process, the same in every run."""
+
+    dice: random.Random = field(default_factory=lambda: random.Random(7))
+
+    def next(self, last: float) -> float:
+        return last + self.dice.expovariate(self.rate(last))
+
+
+SPACING = {"independent": Independent, "even": Pace}
+
+
+async def offer(base: str, rate: float, seconds: float, spacing: str = "independent") -> list[Operation]:
     """This many requests a second, whatever becomes of them; what became of them."""
     history = History()
     journeys = [Page(), Pay(), Suggest()]
-    generator = Generator(journeys, Load(rate), base, history, limit=LIMIT, keep_alive=True)
+    generator = Generator(
+        journeys, Load(rate), base, history, limit=LIMIT, keep_alive=True, arrivals=SPACING[spacing]
+    )
     await generator.set_up()
     generator.start()
     await asyncio.sleep(seconds)
@@ -213,24 +242,24 @@ def p99_due(operations: list[Operation]) -> float:
     return percentile(sorted(each.latency for each in operations if each.status == 200), 0.99)
 
 
-async def run(replica: Replica, factors: list[float], seconds: float) -> None:
+async def run(replica: Replica, factors: list[float], seconds: float, spacing: str) -> None:
     base = f"http://127.0.0.1:{replica.port}"
     peak = await find_peak(base, 5.0)
     for factor in factors:
         begun, watch = time.monotonic(), Watch(replica)
-        calm = await offer(base, CALM * peak, 8.0)
+        calm = await offer(base, CALM * peak, 8.0, spacing)
         rate, usual, _ = told(calm, 8.0, begun)
         print(
             f"peak {peak:.1f}/s; at 80 %: {rate:.1f}/s, p99 {usual * 1000:.0f} ms, due {p99_due(calm) * 1000:.0f} ms,"
             f" {watch.told(good(calm))}"
         )
         begun, watch = time.monotonic(), Watch(replica)
-        operations = await offer(base, factor * peak, seconds)
+        operations = await offer(base, factor * peak, seconds, spacing)
         cost = watch.told(good(operations))
         rate, p99, success = told(operations, seconds, begun)
         refused = sorted(each.ended - each.began for each in operations if each.status == 503)
         begun = time.monotonic()
-        settled = back_to_normal(await offer(base, CALM * peak, 8.0), begun, usual)
+        settled = back_to_normal(await offer(base, CALM * peak, 8.0, spacing), begun, usual)
         before, peak = peak, await find_peak(base, 5.0)
         mean = (before + peak) / 2
         words = ", ".join(f"{name} {share:.2%}" for name, share in success.items())
@@ -246,6 +275,7 @@ async def run(replica: Replica, factors: list[float], seconds: float) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.overload_real", description=__doc__)
     parser.add_argument("--mode", default="on", choices=("on", "off"))
+    parser.add_argument("--spacing", default="independent", choices=tuple(SPACING), help="of arrivals")
     parser.add_argument("--seconds", type=float, default=15.0, help="of each overload")
     parser.add_argument("factors", nargs="*", type=float, default=[3.0, 5.0, 10.0])
     arguments = parser.parse_args()
@@ -253,7 +283,7 @@ def main() -> int:
         replica = start(Path(folder), arguments.mode)
         try:
             print(f"admission {arguments.mode}, load of the machine before: {os.getloadavg()[0]:.1f}")
-            asyncio.run(run(replica, arguments.factors, arguments.seconds))
+            asyncio.run(run(replica, arguments.factors, arguments.seconds, arguments.spacing))
             figures = replica.get("/metrics").body.decode().splitlines()
             print("\n".join(line for line in figures if line.startswith("mainstay_admission")))
         except BaseException:

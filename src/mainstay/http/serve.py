@@ -20,7 +20,7 @@ from mainstay.base.blame import IMPORT_FAILED
 from mainstay.base.errors import InvalidInput, MainstayError, OperationFailed
 from mainstay.http.entrance import proxies
 from mainstay.http.entrance.proxies import TrustedProxies
-from mainstay.http.server import garbage
+from mainstay.http.server import garbage, switching
 from mainstay.http.server.loading import Assignment, load, read_assignment
 from mainstay.observability.settings import ensure_output
 
@@ -51,6 +51,7 @@ def run(assignment: Assignment, root: Path) -> None:
     ensure_output()
     serve = find_server(assignment.interface)
     garbage.settle()
+    switching.settle()
     serve(application, assignment, trusted)
 
 

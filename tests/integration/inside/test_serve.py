@@ -226,7 +226,13 @@ def test_a_full_collection_passes_by_what_was_loaded_for_good(
     steady: Callable[[str], Replica], interface: str
 ) -> None:
     """Some 70,000 objects, which would make everybody wait each time."""
-    assert steady(interface).get("/garbage/").json()["watched"] < 20_000
+    assert steady(interface).get("/interpreter/").json()["watched"] < 20_000
+
+
+def test_a_computing_thread_lets_others_have_their_turn_soon(
+    steady: Callable[[str], Replica], interface: str
+) -> None:
+    assert steady(interface).get("/interpreter/").json()["interval"] < 0.001
 
 
 def test_a_connection_that_was_reset_is_forgotten(start: Start, interface: str) -> None:

@@ -24,8 +24,8 @@ FLOOR = 2
 INITIAL = 20
 """Netflix's; enough for a replica that waits for a database most of the time."""
 
-TOLERANCE = 1.5
-"""How much longer than usual the median request may take (Netflix's)."""
+TOLERANCE = 1.6
+"""How much longer than usual the median request may take. Netflix's is 1.5; docs/decisions/0013 says why."""
 
 SLACK = 0.005
 """Seconds added to what is usual: on a busy machine a request of 1 ms takes 3 ms without meaning anything."""
@@ -36,7 +36,13 @@ WINDOW_LONGEST = 1.0
 """After this long two samples are enough: at the floor a slow route gives no more."""
 
 LEARNING = 0.05
-"""Share of a new sample in what is usual."""
+"""Share of a new sample in what is usual: of a quicker one, or at the floor."""
+
+LEARNING_SLOWER = 0.01
+"""
+Of a slower one. Ten at work of a limit of twenty look quiet and are not, where a core is all there is; learned
+as fast as the quicker ones, every burst of a busy hour would make the next overload's limit too wide.
+"""
 
 FLOOR_WINDOWS = 3
 """After so many windows at the floor the latency there is what is usual: no fewer requests could make it better."""
@@ -105,11 +111,15 @@ class _Learned(ABC):
             if len(self._usual) < ROUTES_MAX:
                 self._usual[route] = seconds
             return seconds
-        is_quiet = in_flight * 2 <= self.value or self._floored >= FLOOR_WINDOWS
-        if is_quiet or seconds < known:
+        if seconds < known:
+            known += (seconds - known) * LEARNING
+        elif (is_floored := self._floored >= FLOOR_WINDOWS) or in_flight * 2 <= self.value:
             most = 2 * known + SLACK
-            known += ((seconds if seconds < most else most) - known) * LEARNING
-            self._usual[route] = known
+            share = LEARNING if is_floored else LEARNING_SLOWER
+            known += ((seconds if seconds < most else most) - known) * share
+        else:
+            return known
+        self._usual[route] = known
         return known
 
     def _close(self, now: float) -> None:

@@ -99,11 +99,13 @@ class Generator:
         step_limit: float = STEP_LIMIT,
         most: int = MOST,
         keep_alive: bool = False,
+        arrivals: type[Pace] = Pace,
     ) -> None:
         """
         Args:
             limit: Seconds to wait for an answer.
             keep_alive: Use connections again; by default every request has its own.
+            arrivals: How they are spaced; evenly, unless another kind of `Pace` is given.
 
         Raises:
             InvalidInput: The load names journeys that do not exist, or there are none.
@@ -119,7 +121,8 @@ class Generator:
             for each in chosen(journeys, load)
         ]
         self._load = load
-        self._pace = Pace.of(load, 0.0)
+        self._arrivals = arrivals
+        self._pace = arrivals.of(load, 0.0)
         self._began = self._stopped = self._ended = 0.0
         self._is_cut = False
         self._cpu_began = self._cpu_used = 0.0
@@ -159,7 +162,7 @@ class Generator:
         """The first step is due now."""
         self._collector.enter_context(quiet_collector())
         self._began = time.monotonic()
-        self._pace = Pace.of(self._load, self._began)
+        self._pace = self._arrivals.of(self._load, self._began)
         self._cpu_began = time.process_time()
         self._background = [asyncio.create_task(self._arrive()), asyncio.create_task(self._watch())]
 

@@ -2,6 +2,7 @@ import asyncio
 import gc
 import logging
 import os
+import sys
 import time
 
 from django.core.handlers.asgi import ASGIRequest
@@ -21,9 +22,9 @@ def hello(request):
     return HttpResponse("hello")
 
 
-def garbage(request):
-    """How many objects a full collection looks at."""
-    return JsonResponse({"watched": len(gc.get_objects())})
+def interpreter(request):
+    """How many objects a full collection looks at, and seconds after which a thread must let go."""
+    return JsonResponse({"watched": len(gc.get_objects()), "interval": sys.getswitchinterval()})
 
 
 def slow(request, milliseconds):

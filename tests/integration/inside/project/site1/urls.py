@@ -3,7 +3,7 @@ from shop import leaks, views
 
 urlpatterns = [
     path("", views.hello, name="hello"),
-    path("garbage/", views.garbage),
+    path("interpreter/", views.interpreter),
     path("slow/<int:milliseconds>/", views.slow, name="slow"),
     path("async-slow/<int:milliseconds>/", views.async_slow, name="async-slow"),
     path("who/", views.who, name="who"),
