@@ -331,6 +331,16 @@ def test_what_became_slower_for_good_is_learned() -> None:
     assert limit.value > 20
 
 
+def test_a_burst_at_half_the_limit_teaches_little() -> None:
+    """Ten at work of twenty look quiet and may be all that one core can do: what they take is not usual."""
+    limit = Aimd(20)
+    for number in range(100):
+        limit.observe(1 + number / 10, 0.04, "page", 1)
+    for number in range(30):
+        limit.observe(11 + number / 45, 0.2, "page", 10)
+    assert limit._usual["page"] < 0.06
+
+
 # --- modes and figures -----------------------------------------------------------------------------
 
 
