@@ -161,6 +161,24 @@ class Reply:
             message = {**message, "headers": self._headers(message.get("headers", ()))}
         await self._send(message)
 
+    async def _mainstay_send_whole(self, status: int, headers: Headers, body: bytes) -> None:
+        """
+        Send an answer that is whole, as two messages to `send` do, for less than half of what those cost.
+
+        The fast handler finds it at the `send` that it is given, unless the project has wrapped that. It
+        knows the headers: none of them is ``X-Request-ID``.
+        """
+        replies, exchange = self._replies, self._exchange
+        if replies.process.draining or status == 500 or self._is_replaced:
+            await self.send({"type": "http.response.start", "status": status, "headers": headers})
+            await self.send({"type": "http.response.body", "body": body, "more_body": False})
+            return
+        exchange.status, exchange.sent = status, len(body)
+        self._answered()
+        headers.append((b"x-request-id", exchange.request_id.encode()))
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+
     def cut(self) -> None:
         """Make the application believe that the client left."""
         if not self._is_cut:

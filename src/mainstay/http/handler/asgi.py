@@ -11,15 +11,18 @@ from __future__ import annotations
 from contextlib import closing
 from io import BytesIO
 from typing import Any
+from weakref import getweakrefcount
 
-from asgiref.sync import AsyncToSync, SyncToAsync, sync_to_async
+from asgiref.sync import AsyncToSync, SyncToAsync, ThreadSensitiveContext, sync_to_async
 from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix
 from django.http.response import HttpResponseBase, ResponseHeaders
 from django.urls import set_script_prefix
+from django.urls.base import _prefixes as script_prefixes  # type: ignore[attr-defined]
 
 from mainstay.http.handler.asking import make_request
 from mainstay.http.handler.chain import FastHandler
+from mainstay.http.handler.reading import is_empty
 from mainstay.http.handler.receiving import FINISHED, STARTED, tidy_after
 from mainstay.http.handler.watching import until_gone
 from mainstay.http.handler.wsgi import quietly
@@ -33,6 +36,27 @@ _close_in_django = HttpResponseBase.close
 class FastASGIHandler(FastHandler, ASGIHandler):
     """Django's ASGI application on the fast chain."""
 
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """
+        Answer one request, in a context of its own for sync code, as Django's ``__call__`` does.
+
+        A tool that has wrapped Django's own is not passed by.
+        """
+        variable = SyncToAsync.thread_sensitive_context
+        if scope["type"] != "http" or variable.get(None) is not None or "__call__" in self._mainstay_wrapped:
+            await ASGIHandler.__call__(self, scope, receive, send)
+            return
+        # `async with ThreadSensitiveContext()` without two coroutines and an error that says that there was none.
+        context = ThreadSensitiveContext()
+        context.token = variable.set(context)
+        try:
+            await self.handle(scope, receive, send)
+        finally:
+            if getweakrefcount(context):  # the key of its thread
+                await context.__aexit__(None, None, None)  # type: ignore[no-untyped-call]
+            else:
+                variable.reset(context.token)
+
     async def handle(self, scope: Any, receive: Any, send: Any) -> None:
         """Answer one request; the view is cancelled when its client goes away."""
         try:
@@ -40,7 +64,8 @@ class FastASGIHandler(FastHandler, ASGIHandler):
         except RequestAborted:
             return
         with closing(body):
-            set_script_prefix(get_script_prefix(scope))
+            if (prefix := get_script_prefix(scope)) or not is_empty(script_prefixes):
+                set_script_prefix(prefix)
             is_own = _has_own_thread()
             if not is_own or _has_worked() or not STARTED.are_known(self.__class__):
                 await STARTED.signal.asend(sender=self.__class__, scope=scope)
@@ -89,10 +114,16 @@ class FastASGIHandler(FastHandler, ASGIHandler):
         if not _is_plain(response) or len(content := response.content) > self.chunk_size:
             await _send_in_django(self, response, send)
             return
-        pairs = response.headers._store.values()
+        store = response.headers._store
+        pairs = store.values()
         headers = [(name.encode("ascii"), value.encode("latin1")) for name, value in pairs]
         cookies = response.cookies
         headers += [(b"Set-Cookie", cookie.OutputString().encode("ascii")) for cookie in cookies.values()]
+        # Found where nothing stands between this handler and the entrance.
+        send_whole = getattr(getattr(send, "__self__", None), "_mainstay_send_whole", None)
+        if send_whole is not None and "x-request-id" not in store:
+            await send_whole(response.status_code, headers, content)
+            return
         await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
         await send({"type": "http.response.body", "body": content, "more_body": False})
 
@@ -131,12 +162,15 @@ def _after(message: Any, receive: Any) -> Any:
 def _has_own_thread() -> bool:
     """Whether sync code of this request gets a thread of its own, not that of a caller."""
     in_context = SyncToAsync.thread_sensitive_context.get(None) is not None
-    return in_context and not getattr(AsyncToSync.executors, "current", None)
+    return in_context and (
+        is_empty(AsyncToSync.executors) or not getattr(AsyncToSync.executors, "current", None)
+    )
 
 
 def _has_worked() -> bool:
     """Whether that thread exists already, so that it may hold connections."""
-    return SyncToAsync.thread_sensitive_context.get() in SyncToAsync.context_to_thread_executor
+    context: Any = SyncToAsync.thread_sensitive_context.get()
+    return getweakrefcount(context) > 0 and context in SyncToAsync.context_to_thread_executor
 
 
 def _is_plain(response: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from typing import Any
 
 from django.conf import settings
@@ -20,3 +21,13 @@ def setting(name: str) -> Any:
         return _kept[name]
     except KeyError:
         return getattr(settings, name)
+
+
+def is_empty(local: Any) -> bool:
+    """
+    Whether nothing was ever set in this ``asgiref.local.Local`` here; False where it cannot be seen.
+
+    To ask for what is not there costs two microseconds, for an error that nobody reads.
+    """
+    variable = getattr(getattr(local, "_storage", None), "_data", None)
+    return isinstance(variable, ContextVar) and variable.get(None) is None
