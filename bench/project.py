@@ -66,7 +66,7 @@ def set_up() -> None:
         DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
     )
     os.environ.setdefault("MAINSTAY_TRUSTED_PROXIES", PEER)
-    django.setup()
+    django.setup(set_prefix=False)  # as Django's own applications do
     from mainstay.observability.formats import JsonFormatter
     from mainstay.observability.output import OutputHandler
 

@@ -160,22 +160,25 @@ class AsgiEntrance:
     def _arrive(self, scope: Scope, method: str) -> tuple[Scope, Exchange, bool]:
         """The scope for the application, the record of the request, and whether its framing is sound."""
         read, repeated = _read(scope["headers"])
+        given = read.get
         client = scope["client"][0] if scope.get("client") else ""
         believed = self._trusted is not None and self._trusted.trusts(client)
         scope = dict(scope)
         if self._trusted is not None:
             if believed:
-                client = self._trusted.client(client, _text(read, b"x-forwarded-for"))
+                client = self._trusted.client(client, given(b"x-forwarded-for", b"").decode("latin-1"))
                 _apply_forwarding(scope, read, client)
             else:
                 _remove_forwarding(scope, read)
-        request_id = identity.choose(_text(read, b"x-request-id"), believed)
-        agent = _text(read, b"user-agent")[:AGENT_LIMIT]
+        request_id = identity.choose(given(b"x-request-id", b"").decode("latin-1"), believed)
+        agent = given(b"user-agent", b"")[:AGENT_LIMIT].decode("latin-1")
         exchange = scope[SEEN] = Exchange(method, scope["path"], request_id, client, agent)
-        exchange.accept = _text(read, b"accept")
-        access.begin(exchange, _text(read, b"traceparent"), _text(read, b"tracestate"))
+        exchange.accept = given(b"accept", b"").decode("latin-1")
+        trace, state = given(b"traceparent", b""), given(b"tracestate", b"")
+        access.begin(exchange, trace.decode("latin-1"), state.decode("latin-1"))
         if scope["type"] == "http":
-            exchange.deadline = deadlines.begin(_text(read, b"mainstay-deadline"), believed, self._seconds)
+            offered = given(b"mainstay-deadline", b"").decode("latin-1")
+            exchange.deadline = deadlines.begin(offered, believed, self._seconds)
         return scope, exchange, not repeated and _is_well_formed(scope, read)
 
     def end_streams(self) -> None:
@@ -210,10 +213,6 @@ def _read(headers: Iterable[tuple[bytes, bytes]]) -> tuple[dict[bytes, bytes], b
             value = read[name] + b"," + value
         read[name] = value
     return read, repeated
-
-
-def _text(read: dict[bytes, bytes], name: bytes) -> str:
-    return read[name].decode("latin-1") if name in read else ""
 
 
 def _is_well_formed(scope: Scope, read: dict[bytes, bytes]) -> bool:

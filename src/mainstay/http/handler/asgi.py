@@ -8,21 +8,20 @@ and closers that it does not know; for nothing else.
 
 from __future__ import annotations
 
-from contextlib import closing
 from io import BytesIO
 from typing import Any
 from weakref import getweakrefcount
 
 from asgiref.sync import AsyncToSync, SyncToAsync, ThreadSensitiveContext, sync_to_async
 from django.core.exceptions import RequestAborted
-from django.core.handlers.asgi import ASGIHandler, ASGIRequest, get_script_prefix
+from django.core.handlers.asgi import ASGIHandler, ASGIRequest
 from django.http.response import HttpResponseBase, ResponseHeaders
 from django.urls import set_script_prefix
 from django.urls.base import _prefixes as script_prefixes  # type: ignore[attr-defined]
 
 from mainstay.http.handler.asking import make_request
 from mainstay.http.handler.chain import FastHandler
-from mainstay.http.handler.reading import is_empty
+from mainstay.http.handler.reading import is_empty, setting
 from mainstay.http.handler.receiving import FINISHED, STARTED, tidy_after
 from mainstay.http.handler.watching import until_gone
 from mainstay.http.handler.wsgi import quietly
@@ -63,8 +62,8 @@ class FastASGIHandler(FastHandler, ASGIHandler):
             body = await self.read_body(receive)
         except RequestAborted:
             return
-        with closing(body):
-            if (prefix := get_script_prefix(scope)) or not is_empty(script_prefixes):
+        try:
+            if (prefix := _script_prefix(scope)) or not is_empty(script_prefixes):
                 set_script_prefix(prefix)
             is_own = _has_own_thread()
             if not is_own or _has_worked() or not STARTED.are_known(self.__class__):
@@ -84,6 +83,8 @@ class FastASGIHandler(FastHandler, ASGIHandler):
                 tidy_after(in_thread=False)
             else:
                 await FINISHED.signal.asend(sender=self.__class__)
+        finally:
+            body.close()
 
     async def read_body(self, receive: Any) -> Any:
         """The whole body, in the file that Django takes; for no body at all there needs to be none."""
@@ -143,6 +144,11 @@ class FastASGIHandler(FastHandler, ASGIHandler):
         response._resource_closers.clear()
         response.closed = True
         tidy_after(in_thread=False)
+
+
+def _script_prefix(scope: Any) -> str:
+    """``get_script_prefix(scope)``, which reads its setting a longer way."""
+    return setting("FORCE_SCRIPT_NAME") or scope.get("root_path") or ""
 
 
 def _after(message: Any, receive: Any) -> Any:

@@ -57,8 +57,16 @@ def make_request(scope: Any, body: Any) -> ASGIRequest | None:
         META=meta,
         _stream=body,
     )
-    request._set_content_type_params(meta)
+    _read_content_type(request, meta)
     return request  # type: ignore[no-any-return]
+
+
+def _read_content_type(request: Any, meta: Any) -> None:
+    """``request._set_content_type_params(meta)``; without a type there is nothing to take apart."""
+    if meta.get("CONTENT_TYPE"):
+        request._set_content_type_params(meta)
+    else:
+        request.content_type, request.content_params = "", {}
 
 
 def _add_headers(meta: dict[str, Any], headers: Any) -> bool:
@@ -104,7 +112,7 @@ def make_wsgi_request(environ: Any) -> WSGIRequest:
         return WSGIRequest(environ)
     environ["PATH_INFO"], environ["SCRIPT_NAME"] = path, ""
     try:
-        length = int(environ.get("CONTENT_LENGTH"))
+        length = int(environ.get("CONTENT_LENGTH") or 0)
     except (ValueError, TypeError):
         length = 0
     request: Any = WSGIRequest.__new__(WSGIRequest)
@@ -118,7 +126,7 @@ def make_wsgi_request(environ: Any) -> WSGIRequest:
         _read_started=False,
         resolver_match=None,
     )
-    request._set_content_type_params(environ)
+    _read_content_type(request, environ)
     return request  # type: ignore[no-any-return]
 
 

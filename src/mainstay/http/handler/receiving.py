@@ -23,6 +23,8 @@ from django.db import close_old_connections, connections, reset_queries
 from django.dispatch import Signal
 from django.urls.base import _urlconfs as urlconfs  # type: ignore[attr-defined]
 
+from mainstay.http.handler.reading import of_this_thread
+
 
 class Receivers:
     """
@@ -85,7 +87,7 @@ def tidy_after(*, in_thread: bool) -> None:
 
 def _initialized(handler: Any, aliases: Iterable[str]) -> list[Any]:
     """``handler.all(initialized_only=True)``, looking each alias up once instead of twice."""
-    made = handler._connections
+    made = of_this_thread(handler._connections)
     return [found for alias in aliases if (found := getattr(made, alias, None)) is not None]
 
 

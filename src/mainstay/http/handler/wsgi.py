@@ -9,9 +9,11 @@ from django.core import signals
 from django.core.handlers.wsgi import WSGIHandler, WSGIRequest
 from django.http.response import HttpResponseBase, ResponseHeaders
 from django.urls import set_script_prefix
+from django.urls.base import _prefixes as script_prefixes  # type: ignore[attr-defined]
 
 from mainstay.http.handler.asking import make_wsgi_request, script_name
 from mainstay.http.handler.chain import FastHandler
+from mainstay.http.handler.reading import is_empty
 from mainstay.http.handler.receiving import FINISHED, STARTED, tidy_after, tidy_before
 
 quietly = suppress(Exception)
@@ -30,7 +32,8 @@ class FastWSGIHandler(FastHandler, WSGIHandler):
         return self._mainstay_call(environ, start_response)
 
     def _mainstay_call(self, environ: dict[str, Any], start_response: Any) -> Any:
-        set_script_prefix(script_name(environ))
+        if (prefix := script_name(environ)) or not is_empty(script_prefixes):
+            set_script_prefix(prefix)
         if STARTED.are_known(self.__class__):
             tidy_before()
         else:
