@@ -240,7 +240,7 @@ def open_stage(
 
 def build(program: Program, system: Topology, folder: Path, mutation: Mutation | None) -> EdgeEngine:
     folder.mkdir(mode=0o700)
-    inside = {"orders": free_address()}
+    inside = {each.name: free_address() for each in system.services if each.name == "orders"}
     engine = edge.create(program, system, Node("edge.1", folder, free_address(), free_address(), inside))
     if mutation is not None:
         honest = engine.files
