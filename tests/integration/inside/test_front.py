@@ -9,8 +9,11 @@ from __future__ import annotations
 import asyncio
 import http.client
 import json
+import re
+import ssl
+import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +22,11 @@ import pytest
 from mainstay.base import wire
 from mainstay.ops.engines import edge
 from mainstay.ops.engines.engine import Address, Backend
+from mainstay.ops.engines.nginx.program import TEMPORARY
 from mainstay.ops.supervise.environment import Surroundings, for_process
 from mainstay.ops.topology import load
-from tests.conformance.edge.stage import Stage, build
+from tests.conformance.edge import talk
+from tests.conformance.edge.stage import LIMITS, Stage, build, free_address, within
 from tests.integration.inside.replica import Replica
 
 PROXY, STRANGER = "127.0.0.1", "127.0.0.2"
@@ -122,3 +127,72 @@ def test_a_stranger_who_says_the_same_is_not_believed(site: Site) -> None:
     assert answer.body["port"] == str(site.address.port)
     assert answer.all("strict-transport-security") == []
     assert posted(site, STRANGER) == 403
+
+
+# --- with the terminator of the documentation ----------------------------------------------
+
+PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "edge.md"
+
+
+@pytest.fixture
+def terminator(
+    site: Site, tmp_path: Path, require_program: Callable[[str], Path]
+) -> Iterator[tuple[Address, ssl.SSLContext]]:
+    """The nginx of the page, with addresses and a certificate of the test's; and a client's trust in that."""
+    openssl = require_program("openssl")
+    subject = ("-subj", f"/CN={HOST}", "-addext", f"subjectAltName=DNS:{HOST}")
+    files = ("-keyout", "privkey.pem", "-out", "fullchain.pem", "-days", "9", "-nodes")
+    subprocess.run(
+        [openssl, "req", "-x509", "-newkey", "rsa:2048", *files, *subject],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    (tmp_path / "privkey.pem").chmod(0o644)
+    public, plain = free_address(), free_address()
+    (text,) = re.findall(r"```nginx\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    for written, here in {
+        "listen 443 ssl": f"listen {public} ssl",
+        "listen 80": f"listen {plain}",
+        "127.0.0.1:8000": str(site.address),
+        f"/etc/letsencrypt/live/{HOST}/": f"{tmp_path}/",
+    }.items():
+        assert written in text
+        text = text.replace(written, here)
+    own = f"pid p; daemon off; error_log stderr; events {{}} http {{ access_log off; {TEMPORARY}\n"
+    (tmp_path / "front.conf").write_text(f"{own}{text}}}")
+    nginx = edge.find(replace(LIMITS, engine="nginx")).path
+    command = (str(nginx), "-e", "stderr", "-p", f"{tmp_path}/", "-c", "front.conf")
+    with subprocess.Popen(command) as running:
+        try:
+            assert within(10, lambda: answers(public))
+            yield public, ssl.create_default_context(cafile=tmp_path / "fullchain.pem")
+        finally:
+            running.terminate()
+
+
+def answers(address: Address) -> bool:
+    try:
+        with talk.connect(address, 1.0):
+            return True
+    except OSError:
+        return False
+
+
+def test_the_nginx_of_the_page_is_believed(site: Site, terminator: tuple[Address, ssl.SSLContext]) -> None:
+    address, trust = terminator
+    client = http.client.HTTPConnection(address.host, address.port, timeout=10, source_address=(STRANGER, 0))
+    client.connect()
+    client.sock = trust.wrap_socket(client.sock, server_hostname=HOST)
+    lies = {"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "http"}
+    client.request("GET", "/form/", headers={"Host": HOST, **lies})
+    answer = client.getresponse()
+    seen = json.loads(answer.read())
+    client.close()
+    assert (seen["client"], seen["secure"], seen["url"], seen["port"]) == (
+        STRANGER,
+        True,
+        f"{ORIGIN}/form/",
+        "443",
+    )
+    assert answer.getheader("strict-transport-security")

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from mainstay.ops.supervise import certificate as module
 from mainstay.ops.supervise.certificate import Certificate, Sight, expiry
+from mainstay.ops.supervise.journal import Journal
+from mainstay.ops.supervise.state import StateFolder
+from mainstay.ops.supervise.system import System
 from mainstay.ops.topology.origin import Origin
+from mainstay.ops.topology.values import Topology
 
 ORIGIN = Origin.of("https://shop.example")
 
@@ -85,6 +91,19 @@ async def test_it_looks_again_and_again(certificate: Certificate, monkeypatch: p
         while certificate.sight is None or certificate.sight.expires != 2.0:
             await asyncio.sleep(0)
     watching.cancel()
+
+
+@pytest.mark.parametrize(
+    ("public_url", "host"),
+    [("", None), ("http://shop.example", None), ("https://shop.example:8443", "shop.example")],
+)
+def test_only_a_public_address_with_https_is_looked_at(
+    topology: Topology, journal: Journal, tmp_path: Path, public_url: str, host: str | None
+) -> None:
+    """A twin has none, see test_twin."""
+    declared = replace(topology, edge=replace(topology.edge, public_url=public_url))
+    made = System(declared, StateFolder(tmp_path / ".mainstay", "shop"), journal).certificate
+    assert (made.host if made else None) == host
 
 
 def element(tag: int, *content: bytes) -> bytes:
