@@ -98,9 +98,19 @@ def test_requests_and_processes_are_counted(watched: Running) -> None:
     assert {"postgres.1", "postgres.2", "valkey.1", "memcached.1", "nats.1", "edge.1"} <= names
 
 
+HTTPS_ONLY = "mainstay_certificate_"
+"""Told of a public address with https only, which this system has not; a look at one is in tests/integration."""
+
+
 def shown() -> list[Any]:
-    """Every panel of every dashboard."""
-    panels = [(board, row, panel) for board in BOARDS for row in board.rows for panel in row.panels]
+    """Every panel of every dashboard, but for what a system without https does not have."""
+    panels = [
+        (board, row, panel)
+        for board in BOARDS
+        for row in board.rows
+        for panel in row.panels
+        if not all(HTTPS_ONLY in query.expression for query in panel.queries)
+    ]
     return [
         pytest.param(panel, id=f"{board.uid}: {row.title}: {panel.title}") for board, row, panel in panels
     ]
@@ -126,6 +136,7 @@ def test_what_every_rule_looks_at_is_there(watched: Running) -> None:
         name
         for rule in rules
         for name in re.findall(r"\b(?:mainstay|django|service)[_:][\w:]+", rule["query"])
+        if not name.startswith(HTTPS_ONLY)
     }
     assert len(names) > 10
     for name in names:

@@ -86,7 +86,7 @@ ALLOWED_HOSTS = "MAINSTAY_ALLOWED_HOSTS"
 """Comma-separated host names, the same list that the edge accepts."""
 
 PUBLIC_URL = "MAINSTAY_PUBLIC_URL"
-"""The edge's address as a browser sees it, such as ``http://127.0.0.1:8000``."""
+"""How people reach the system: ``public_url`` of the file, else the edge's own ``http://127.0.0.1:8000``."""
 
 APPLICATION = "MAINSTAY_APPLICATION"
 """``package.module:attribute`` of the project's own ASGI or WSGI application."""

@@ -81,7 +81,7 @@ def sections(
     planned: Plan, programs: Programs, missing: Mapping[str, str], width: int
 ) -> Iterator[RenderableType]:
     """The parts of the report, in reading order."""
-    yield Text.assemble((planned.system, "bold"), "  ", _where(planned.url))
+    yield Text.assemble((planned.system, "bold"), "  ", _where(planned.url), _in_front(planned.public_url))
     yield Text(planned.file, style="dim", overflow="fold")
     yield _section(f"Processes ({len(planned.processes)})", _processes(planned.processes, width))
     yield _section("Routes, longest first", _routes(planned))
@@ -97,6 +97,10 @@ def sections(
 def _where(url: str) -> str:
     """The address; without a number its port is not 80 but one that is free, which nobody knows yet."""
     return url if urlsplit(url).port else f"{url}, on a free port that is chosen at the start"
+
+
+def _in_front(public_url: str) -> str:
+    return f", behind {public_url}" if public_url else ""
 
 
 def _section(title: str, body: RenderableType) -> Group:

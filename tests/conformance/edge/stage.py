@@ -105,8 +105,11 @@ class Mutation:
     instead: str
 
     def __call__(self, file: File) -> File:
-        assert self.found in file.text, f"the mutation does not bite: {self.found}"
         return replace(file, text=file.text.replace(self.found, self.instead))
+
+    def applied(self, files: tuple[File, ...]) -> tuple[File, ...]:
+        assert any(self.found in file.text for file in files), f"the mutation does not bite: {self.found}"
+        return tuple(map(self, files))
 
 
 @dataclass
@@ -237,9 +240,9 @@ def open_stage(
 
 def build(program: Program, system: Topology, folder: Path, mutation: Mutation | None) -> EdgeEngine:
     folder.mkdir(mode=0o700)
-    inside = {"orders": free_address()}
+    inside = {each.name: free_address() for each in system.services if each.name == "orders"}
     engine = edge.create(program, system, Node("edge.1", folder, free_address(), free_address(), inside))
     if mutation is not None:
         honest = engine.files
-        engine.files = lambda: (mutation(honest()[0]), *honest()[1:])  # type: ignore[method-assign]
+        engine.files = lambda: mutation.applied(honest())  # type: ignore[method-assign]
     return engine

@@ -42,8 +42,10 @@ class Answer:
         return self.is_problem(*statuses) or fixed
 
 
-def connect(address: Address, timeout: float = 5.0) -> socket.socket:
-    return socket.create_connection((address.host, address.port), timeout)
+def connect(address: Address, timeout: float = 5.0, source: str = "") -> socket.socket:
+    """``source`` is the address to come from; empty leaves it to the kernel."""
+    own = (source, 0) if source else None
+    return socket.create_connection((address.host, address.port), timeout, source_address=own)
 
 
 def request(
@@ -54,6 +56,7 @@ def request(
     body: bytes = b"",
     host: str = "localhost",
     timeout: float = 10.0,
+    source: str = "",
 ) -> Answer:
     """One request on a connection of its own; ``headers`` are whole lines."""
     lines = [
@@ -64,11 +67,13 @@ def request(
     ]
     if body:
         lines.append(f"Content-Length: {len(body)}")
-    return raw(address, "\r\n".join([*lines, "", ""]).encode("latin-1") + body, timeout, method)
+    return raw(address, "\r\n".join([*lines, "", ""]).encode("latin-1") + body, timeout, method, source)
 
 
-def raw(address: Address, sent: bytes, timeout: float = 10.0, method: str = "GET") -> Answer:
-    with connect(address, timeout) as connection:
+def raw(
+    address: Address, sent: bytes, timeout: float = 10.0, method: str = "GET", source: str = ""
+) -> Answer:
+    with connect(address, timeout, source) as connection:
         # The answer may come before all was sent.
         with contextlib.suppress(ConnectionError):
             connection.sendall(sent)

@@ -277,6 +277,48 @@ def test_a_cache_that_is_too_small(tmp_path: Path, values: str, firing: list[dic
     )
 
 
+DAY = 86_400
+EXPIRY = 'mainstay_certificate_expiry_timestamp_seconds{host="shop.example"}'
+
+
+@pytest.mark.parametrize(
+    ("left", "severity"),
+    [
+        (15, ""),
+        (14.1, ""),
+        (13.9, "warning"),
+        (3.1, "warning"),
+        (2.9, "critical"),
+        (-1, "critical"),
+        (89, ""),
+    ],
+)
+def test_a_certificate_that_is_not_renewed(tmp_path: Path, left: float, severity: str) -> None:
+    """promtool's time begins at 0, so a date is the time left, but for the two minutes of the play."""
+    firing = [{"severity": severity}] if severity else []
+    play(tmp_path, {EXPIRY: f"{left * DAY:.0f}x20"}, "CertificateExpires", "2m", firing)
+
+
+def test_a_certificate_that_was_renewed_wakes_nobody(tmp_path: Path) -> None:
+    play(tmp_path, {EXPIRY: f"{2 * DAY}x4 {90 * DAY}x20"}, "CertificateExpires", "3m", [])
+
+
+@pytest.mark.parametrize(
+    ("values", "at", "firing"),
+    [
+        ("0x200", "95m", [{"severity": "warning"}]),
+        ("0x200", "80m", []),  # one look only
+        ("0x61 1x200", "95m", []),  # seen at the second look
+        ("1x200", "95m", []),
+    ],
+)
+def test_a_certificate_that_cannot_be_seen(
+    tmp_path: Path, values: str, at: str, firing: list[dict[str, str]]
+) -> None:
+    series = {'mainstay_certificate_seen{host="shop.example"}': values}
+    play(tmp_path, series, "CertificateNotSeen", at, firing, every="1m")
+
+
 def test_every_alert_has_a_test() -> None:
     named = set(re.findall(r"alert: (\w+)", alerts(15.0)))
     assert named == {word for word in named if f'"{word}"' in Path(__file__).read_text()}

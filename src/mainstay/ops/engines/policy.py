@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 from mainstay.base import problempage, wire
 from mainstay.base.problemtypes import ProblemType, of_status, uri
-from mainstay.ops.topology.values import Service, Topology
+from mainstay.ops.topology.origin import PORTS, Origin
+from mainstay.ops.topology.values import Edge, Service, Topology
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")
 """Repeated after a broken connection; any other method only with an Idempotency-Key."""
@@ -156,6 +157,82 @@ UNTRUSTED_PREFIXES = (
 _OTHERS = [name.lower() for name in UNTRUSTED_NAMES if not name.lower().startswith(UNTRUSTED_PREFIXES)]
 UNTRUSTED = rf"^({'|'.join(UNTRUSTED_PREFIXES)})|^({'|'.join(_OTHERS)})$|_"
 """Both as one expression over lower-case names; ``_`` because CGI-like gateways read it as ``-``."""
+
+# --- what a proxy in front is believed ----------------------------------------------------
+
+HOPS = 5
+"""
+Most addresses of X-Forwarded-For that are looked at, from the right.
+
+Each but the last must be a trusted proxy's, and nobody has more of these in a row: a network of caches has two, then
+comes a load balancer, then a proxy on the same machine. The edges walk without loops, so each costs them a few rules.
+"""
+
+_BYTE = "(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+IPV4 = rf"({_BYTE}\.{_BYTE}\.{_BYTE}\.{_BYTE})"
+"""Without zeros in front, which some programs read as octal."""
+
+_GROUP = "[0-9a-fA-F]{1,4}"
+IPV6 = "(" + "|".join(
+    (
+        rf"({_GROUP}:){{7}}{_GROUP}",
+        rf"({_GROUP}:){{1,7}}:",
+        *(rf"({_GROUP}:){{1,{7 - more}}}(:{_GROUP}){{1,{more}}}" for more in range(1, 7)),
+        rf":(:{_GROUP}){{1,7}}",
+        "::",
+    )
+) + ")"  # fmt: skip
+"""Without a zone, and without an IPv4 address at its end; one that only maps IPv4 is taken for that."""
+
+_PORT = "(:[0-9]{1,5})?"
+HOP_FORMS = (
+    rf"^{IPV4}{_PORT}$",
+    rf"^::[fF]{{4}}:{IPV4}$",
+    rf"^\[::[fF]{{4}}:{IPV4}\]{_PORT}$",
+    rf"^{IPV6}$",
+    rf"^\[{IPV6}\]{_PORT}$",
+)
+"""
+How proxies write an address; the first group is the address. Whatever looks otherwise is none, and ends the walk.
+
+Load balancers of Azure and AWS may add a port; what listens on IPv6 for both writes ``::ffff:192.0.2.7``.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What stands in front of an edge."""
+
+    proxies: tuple[str, ...]
+    """Networks; from these peers, and only these, scheme and client are believed."""
+    https_port: int
+    http_port: int | None
+    """The port of a request that came to the proxy by http; ``None``: that of the edge."""
+
+    @property
+    def families(self) -> tuple[tuple[int, tuple[str, ...]], ...]:
+        """The networks by the version of the protocol, without a version that has none."""
+        both = (
+            (version, tuple(each for each in self.proxies if _version(each) == version)) for version in (4, 6)
+        )
+        return tuple((version, networks) for version, networks in both if networks)
+
+    @classmethod
+    def of(cls, edge: Edge) -> Front | None:
+        """``None`` where nobody is trusted."""
+        if not edge.trusted_proxies:
+            return None
+        # A request by the other scheme came in by that one's usual port.
+        ports = {**PORTS} if edge.public_url else {"https": PORTS["https"]}
+        if edge.public_url:
+            origin = Origin.of(edge.public_url)
+            ports[origin.scheme] = origin.port
+        return cls(edge.trusted_proxies, ports["https"], ports.get("http"))
+
+
+def _version(network: str) -> int:
+    return 6 if ":" in network else 4
+
 
 # --- errors the edge itself answers with ------------------------------------------------
 

@@ -56,10 +56,13 @@ class Surroundings:
 
     @property
     def public_url(self) -> str:
+        """How people reach the system, without a slash at the end."""
         edge = self.topology.edge
+        if edge.public_url:
+            return edge.public_url
         host = "127.0.0.1" if edge.host in ("0.0.0.0", "::") else edge.host  # noqa: S104 - a comparison
         port = self.edge.port if self.edge else edge.port
-        return f"http://{host}:{port}"
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
     def seen_by(self, consumer: str) -> Surroundings:
         """The same as this consumer is told it: a link of its own in place of each address that has one."""

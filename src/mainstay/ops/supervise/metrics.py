@@ -1,8 +1,8 @@
 """
 The supervisor's own metrics in Prometheus' text format, on loopback.
 
-Five families: whether each process is ready, how often it was restarted, its memory,
-whether acknowledged writes have less protection than the file asks for, and the disk. Beside them
+Whether each process is ready, how often it was restarted, its memory, whether acknowledged writes
+have less protection than the file asks for, the disk, and the certificate of the public address. Beside them
 stand the figures of the engines that have no page of their own.
 """
 
@@ -73,6 +73,7 @@ def text(system: System) -> str:
         "# TYPE mainstay_durability_degraded gauge",
         f"mainstay_durability_degraded {degraded}",
         *disk(system),
+        *certificate(system),
     ]
     return "\n".join(lines) + "\n"
 
@@ -91,6 +92,31 @@ def disk(system: System) -> list[str]:
         "# TYPE mainstay_disk_size_bytes gauge",
         f"mainstay_disk_size_bytes {told.f_blocks * told.f_frsize}",
     ]
+
+
+def certificate(system: System) -> list[str]:
+    """Of the public address, where that is https and has been looked at."""
+    if system.certificate is None or system.certificate.sight is None:
+        return []
+    host, sight = f'{{host="{system.certificate.host}"}}', system.certificate.sight
+    lines = [
+        "# HELP mainstay_certificate_seen Whether the public address presented a certificate at the last look.",
+        "# TYPE mainstay_certificate_seen gauge",
+        f"mainstay_certificate_seen{host} {int(sight.seen)}",
+    ]
+    if sight.seen:
+        lines += [
+            "# HELP mainstay_certificate_verified Whether it is for this host, in its time and of a trusted signer.",
+            "# TYPE mainstay_certificate_verified gauge",
+            f"mainstay_certificate_verified{host} {int(sight.verified)}",
+        ]
+    if sight.expires is not None:
+        lines += [
+            "# HELP mainstay_certificate_expiry_timestamp_seconds Until when the certificate last seen is valid.",
+            "# TYPE mainstay_certificate_expiry_timestamp_seconds gauge",
+            f"mainstay_certificate_expiry_timestamp_seconds{host} {sight.expires:.0f}",
+        ]
+    return lines
 
 
 def labels(process: Supervised) -> str:

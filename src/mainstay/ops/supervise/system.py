@@ -24,6 +24,7 @@ from mainstay.ops.engines.engine import Address
 from mainstay.ops.supervise import leftovers
 from mainstay.ops.supervise.assembly import Assembly, assemble, release
 from mainstay.ops.supervise.background import Background
+from mainstay.ops.supervise.certificate import Certificate
 from mainstay.ops.supervise.child import become_subreaper
 from mainstay.ops.supervise.cluster import Cluster
 from mainstay.ops.supervise.control import ControlServer
@@ -44,6 +45,7 @@ from mainstay.ops.supervise.twin import Twin
 from mainstay.ops.supervise.units import BackgroundProcess, EngineUnit, WebReplica
 from mainstay.ops.supervise.verbs import verbs
 from mainstay.ops.topology import load
+from mainstay.ops.topology.origin import Origin
 from mainstay.ops.topology.values import Service, Topology
 
 DATABASE_PATIENCE = Patience(ready=120.0, silence=3.0, liveness=6.0)
@@ -80,6 +82,9 @@ class System:
         self._background = Background(topology.name, journal)
         self._housekeeping = Housekeeping(state, lambda: self.processes)
         self._metrics = MetricsServer(self)
+        public = Origin.of(topology.edge.public_url) if topology.edge.public_url else None
+        self.certificate = Certificate(public, journal.note) if public and public.scheme == "https" else None
+        """Of the public address, where that is https; a twin has none of its own."""
         self._control = ControlServer(state.socket, verbs(self))
 
     # --- what others may ask ---------------------------------------------------------------
@@ -178,6 +183,8 @@ class System:
         await together(fleet.start() for fleet in self.fleets.values())
         await self._start_unit(EngineUnit(self.assembly.edge, "edge"))
         self._background.start(self._start_monitoring())
+        if self.certificate is not None:
+            self._background.start(self.certificate.watch())
         self.phase = "running"
         self.journal.note(
             "system.running", self.topology.name, self.url, seconds=round(time.monotonic() - self.began, 2)

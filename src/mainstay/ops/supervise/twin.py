@@ -160,9 +160,11 @@ def apply(topology: Topology, content: Content, where: str = FILE) -> Topology:
 
 def _edge(edge: Edge, engine: EdgeEngine | None) -> Edge:
     """
-    On loopback, on any port, and without the cap per source.
+    On loopback, on any port, without the cap per source, and with nothing in front.
 
-    All load comes from one address here, which on the Internet would be many.
+    All load comes from one address here, which on the Internet would be many, and over http: with the public
+    address of the file cookies would be for https only, and the load could not log in. Nobody is
+    trusted, since the load comes from an address that may be a proxy's in the file.
     """
     chosen = engine or edge.engine
     return replace(
@@ -173,6 +175,8 @@ def _edge(edge: Edge, engine: EdgeEngine | None) -> Edge:
         program=edge.program if chosen == edge.engine else "",
         hosts=tuple(dict.fromkeys((*edge.hosts, LOOPBACK, "localhost"))),
         connections_per_source=edge.max_connections,
+        public_url="",
+        trusted_proxies=(),
     )
 
 

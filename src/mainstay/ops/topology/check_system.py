@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from ipaddress import IPv6Address, ip_network
 
 from mainstay.base.shapes import describe
 from mainstay.base.units import duration_text
 from mainstay.ops.topology.arithmetic import broken_links, budget
 from mainstay.ops.topology.case import Case
+from mainstay.ops.topology.origin import Origin
 from mainstay.ops.topology.resolve import ENGINES_BY_NAME, ENGINES_BY_NEED
 from mainstay.ops.topology.values import AUTOMATIC, DeclaredClaim, Topology
 
@@ -83,6 +85,56 @@ def _edge_caps(case: Case) -> None:
     if edge.connections_per_source > edge.max_connections:
         expected = f"at most edge.max_connections = {edge.max_connections}"
         case.report("arithmetic", "edge.connections_per_source", expected, str(edge.connections_per_source))
+
+
+def _in_front(case: Case) -> None:
+    """What stands in front of the edge: how people reach it, and whose word is taken for it."""
+    edge = case.topology.edge
+    for index, network in enumerate(edge.trusted_proxies):
+        _trusted(case, f"edge.trusted_proxies[{index}]", network)
+    if not edge.public_url:
+        return
+    origin = Origin.of(edge.public_url)
+    if origin.host.startswith("[") and not _is_ipv6(origin.host[1:-1]):
+        case.report("bad-value", "edge.public_url", "an IPv6 address in the brackets", repr(origin.host))
+    if origin.scheme == "https" and not edge.trusted_proxies:
+        expected = "the addresses of what speaks https for the edge"
+        hint = (
+            'such as ["127.0.0.1"]: the edge speaks http, and somebody must say that a request came by https'
+        )
+        rests_on = ["edge.public_url"]
+        case.report("nobody-trusted", "edge.trusted_proxies", expected, "none", hint, rests_on=rests_on)
+    if origin.host not in [host.lower() for host in edge.hosts]:
+        expected, hint = f"{origin.host!r} among them", "requests for any other name are closed unanswered"
+        rests_on = ["edge.public_url"]
+        case.report("host-missing", "edge.hosts", expected, describe(edge.hosts), hint, rests_on=rests_on)
+
+
+def _trusted(case: Case, path: str, network: str) -> None:
+    try:
+        read = ip_network(network)
+    except ValueError as error:
+        expected = "an address, or a network without bits beyond its prefix"
+        case.report("bad-network", path, expected, repr(network), str(error))
+        return
+    mapped = read.version == 6 and read.network_address.ipv4_mapped
+    if mapped:
+        # Both edges take such an address for the IPv4 one it stands for, and so never compare it with this.
+        case.report("bad-network", path, "an IPv4 address as such", repr(network), f"write {mapped}")
+    elif read.prefixlen == 0:
+        # Also where the edge listens on loopback: with it each client counts as a proxy, whose word for an address
+        # further left is taken, so that anybody names any client. A file has no warnings, and it is never meant.
+        expected = "the addresses of what stands in front"
+        hint = "with this everybody is believed, whatever address and scheme they claim"
+        case.report("everybody-trusted", path, expected, repr(network), hint)
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        IPv6Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _durability(case: Case) -> None:
@@ -168,6 +220,7 @@ CHECKS: tuple[Callable[[Case], None], ...] = (
     _routes,
     _ports,
     _edge_caps,
+    _in_front,
     _durability,
     _alertmanager,
     _capacity,

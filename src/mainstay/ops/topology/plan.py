@@ -70,6 +70,9 @@ class Plan:
     system: str
     file: str
     url: str
+    """Where the edge listens."""
+    public_url: str
+    """How people reach it through what stands in front; empty when nothing does."""
     processes: tuple[Process, ...]
     routes: tuple[Route, ...]
     inside_only: tuple[str, ...]
@@ -107,6 +110,7 @@ def plan(topology: Topology) -> Plan:
         system=topology.name,
         file=str(topology.file),
         url=_url(topology),
+        public_url=topology.edge.public_url,
         processes=processes,
         routes=tuple(sorted(routes, key=lambda route: (-len(route.prefix), route.prefix))),
         inside_only=tuple(service.name for service in topology.services if not service.routes),

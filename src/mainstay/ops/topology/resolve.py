@@ -22,6 +22,7 @@ from mainstay.ops.topology.declaration.edge import EdgeTable
 from mainstay.ops.topology.declaration.prove import ClaimTable, ProveTable
 from mainstay.ops.topology.declaration.service import ServiceTable
 from mainstay.ops.topology.declaration.system import SystemTable
+from mainstay.ops.topology.origin import Origin
 from mainstay.ops.topology.project import Project, find_module, inspect
 
 T = TypeVar("T")
@@ -85,9 +86,12 @@ def _edge(table: EdgeTable, folder: Path, spot: Spot) -> values.Edge:
     if hosts is None:
         own = f"[{table.host}]" if ":" in table.host else table.host
         extra = () if table.host in _EVERYWHERE or own in _LOCAL else (own,)
-        hosts = (*_LOCAL, *extra)
+        public = (Origin.of(table.public_url).host,) if table.public_url else ()
+        hosts = tuple(dict.fromkeys((*_LOCAL, *extra, *public)))
         spot.defaulted("hosts", hosts, "names of this machine; add the public ones")
-    return values.Edge(**{**_fields(table), "hosts": hosts, "program": _program(folder, table.program)})
+    public_url = str(Origin.of(table.public_url)) if table.public_url else ""
+    program = _program(folder, table.program)
+    return values.Edge(**{**_fields(table), "hosts": hosts, "public_url": public_url, "program": program})
 
 
 def _engines(

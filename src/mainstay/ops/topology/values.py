@@ -92,6 +92,10 @@ class Edge:
     max_header: int
     max_connections: int
     connections_per_source: int
+    public_url: str = ""
+    """The origin under which people reach the system; empty for the edge's own http address."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks of what stands in front, and is believed about scheme and client."""
 
 
 @dataclass(frozen=True, slots=True)

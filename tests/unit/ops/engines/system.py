@@ -54,6 +54,15 @@ SYSTEM = topology(
     service("orders", "/api/orders/", static_url="/static/orders/"),
     service("payments"),
 )
+BEHIND = replace(
+    SYSTEM,
+    edge=replace(
+        EDGE,
+        public_url="https://tickets.example.com",
+        trusted_proxies=("10.0.0.0/8", "192.0.2.7", "2001:db8::/32"),
+    ),
+)
+"""The same with something in front of its edge."""
 ROOM = Room(connections=4096, threads=2)
 MONITOR = Address("127.0.0.1", 4002)
 NODE = replace(

@@ -28,6 +28,7 @@ BY_SUPERVISOR = {
     "mainstay_durability_degraded",
     "mainstay_disk_free_bytes",
     "mainstay_disk_size_bytes",
+    "mainstay_certificate_expiry_timestamp_seconds",
 }
 BY_EDGE = {
     "haproxy_frontend_http_responses_total",

@@ -3,12 +3,16 @@ from __future__ import annotations
 import json
 import re
 import resource
+from dataclasses import replace
+from ipaddress import ip_address
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mainstay.ops.engines import policy
 
-from .system import SYSTEM, service, topology
+from .system import EDGE, SYSTEM, service, topology
 
 
 def test_routes_are_ordered_from_the_longest_prefix() -> None:
@@ -108,3 +112,94 @@ def test_room_is_what_the_limit_on_open_files_leaves(
 ) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (256, limit))
     assert policy.Room.here(4096).connections == connections
+
+
+# --- what stands in front ------------------------------------------------------------------
+
+
+def address_in(written: str) -> str | None:
+    """What the edges take a value of X-Forwarded-For for; both have the same expressions."""
+    matches = [match for form in policy.HOP_FORMS if (match := re.search(form, written))]
+    assert len(matches) <= 1, "a value has one meaning"
+    return matches[0][1] if matches else None
+
+
+@given(st.ip_addresses())
+def test_every_address_is_known_in_each_of_its_spellings(address) -> None:
+    for text in {str(address), address.exploded, str(address).upper()}:
+        mapped = address.version == 6 and address.ipv4_mapped
+        spellings = (
+            [text, f"[{text}]", f"[{text}]:65535"]
+            if address.version == 6
+            else [text, f"{text}:1", f"::ffff:{text}"]
+        )
+        for spelling in spellings if not mapped else ():
+            assert address_in(spelling) == text
+
+
+@given(st.from_regex(rf"\A({policy.IPV6}|{policy.IPV4})\Z"))
+def test_what_looks_like_an_address_is_one(text: str) -> None:
+    assert ip_address(text)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *(
+            "",
+            " ",
+            "unknown",
+            "_hidden",
+            "localhost",
+            "1.2.3",
+            "1.2.3.4.5",
+            "1.2.3.256",
+            "1.2.3.04",
+            "0x7f.1",
+            "1.2.3.4:",
+        ),
+        *(
+            "1.2.3.4:123456",
+            "1.2.3.4:a",
+            "[1.2.3.4]",
+            "1.2.3.4%eth0",
+            "fe80::1%eth0",
+            "[::1",
+            "::1]",
+            "[::1]80",
+            ":::",
+        ),
+        *(
+            "1::2::3",
+            "1:2:3:4:5:6:7",
+            "1:2:3:4:5:6:7:8:9",
+            "12345::",
+            "::g",
+            '"1.2.3.4"',
+            "for=1.2.3.4",
+            "1.2.3.4 ",
+            "::1.2.3.4",
+        ),
+    ],
+)
+def test_what_is_no_address_is_none(written: str) -> None:
+    assert address_in(written) is None
+
+
+@pytest.mark.parametrize(
+    ("public_url", "https", "http"),
+    [("", 443, None), ("https://a", 443, 80), ("https://a:8443", 8443, 80), ("http://a:81", 443, 81)],
+)
+def test_the_port_is_that_of_the_scheme_by_which_a_request_came(
+    public_url: str, https: int, http: int | None
+) -> None:
+    front = policy.Front.of(
+        replace(EDGE, public_url=public_url, trusted_proxies=("10.0.0.0/8", "::1", "192.0.2.7"))
+    )
+    assert front
+    assert (front.https_port, front.http_port) == (https, http)
+    assert front.families == ((4, ("10.0.0.0/8", "192.0.2.7")), (6, ("::1",)))
+
+
+def test_without_trusted_proxies_nothing_stands_in_front() -> None:
+    assert policy.Front.of(replace(EDGE, public_url="http://a")) is None

@@ -113,6 +113,17 @@ def test_the_public_url_is_one_that_a_browser_can_open(around: Surroundings, hos
     assert everywhere.public_url == "http://127.0.0.1:8123"
 
 
+def test_the_public_url_of_the_file_is_told_as_it_is(around: Surroundings) -> None:
+    edge = replace(around.topology.edge, public_url="https://shop.example")
+    behind = replace(around, topology=replace(around.topology, edge=edge))
+    assert told(behind, "catalog")["MAINSTAY_PUBLIC_URL"] == "https://shop.example"
+
+
+def test_an_ipv6_address_is_bracketed_in_the_public_url(around: Surroundings) -> None:
+    edge = replace(around.topology.edge, host="::1")
+    assert replace(around, topology=replace(around.topology, edge=edge)).public_url == "http://[::1]:8123"
+
+
 def test_what_the_file_says_wins(around: Surroundings) -> None:
     catalog, orders = around.topology.services
     own = replace(catalog, env={"DATABASE_URL": "sqlite:///elsewhere"})

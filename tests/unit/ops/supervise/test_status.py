@@ -10,6 +10,7 @@ import pytest
 from mainstay.ops.engines.engine import Address
 from mainstay.ops.supervise import metrics
 from mainstay.ops.supervise import status as module
+from mainstay.ops.supervise.certificate import Sight
 from mainstay.ops.supervise.metrics import text
 from mainstay.ops.supervise.status import snapshot
 from mainstay.ops.supervise.supervised import State
@@ -39,6 +40,7 @@ def system(monkeypatch: pytest.MonkeyPatch) -> Any:
         phase="running",
         ready=False,
         durability="degraded",
+        certificate=None,
         role=lambda name: "primary" if name == "postgres.1" else "",
         processes=[
             process("postgres.1", State.READY),
@@ -82,6 +84,28 @@ def test_the_whole_system_is_told(system: Any) -> None:
             },
         ],
     }
+
+
+def test_the_certificate_of_the_public_address_is_told_once_it_was_looked_at(system: Any) -> None:
+    def told() -> dict[str, str]:
+        found = (
+            line.split(" ") for line in text(system).splitlines() if line.startswith("mainstay_certificate")
+        )
+        return {name.removeprefix("mainstay_certificate_"): value for name, value in found}
+
+    assert told() == {}
+    system.certificate = SimpleNamespace(host="shop.example", sight=None)
+    assert told() == {}
+    host = '{host="shop.example"}'
+    system.certificate.sight = Sight(True, 1_800_000_000.0, verified=True)
+    all_of_it = {f"seen{host}": "1", f"verified{host}": "1", f"expiry_timestamp_seconds{host}": "1800000000"}
+    assert told() == all_of_it
+    system.certificate.sight = Sight(True, 1_800_000_000.0, problem="self-signed certificate")
+    assert told() == all_of_it | {f"verified{host}": "0"}
+    system.certificate.sight = Sight(False, 1_800_000_000.0, problem="no answer")
+    assert told() == {f"seen{host}": "0", f"expiry_timestamp_seconds{host}": "1800000000"}
+    system.certificate.sight = Sight(False, problem="no answer")
+    assert told() == {f"seen{host}": "0"}
 
 
 def test_sizes_are_told_when_asked_for(system: Any) -> None:

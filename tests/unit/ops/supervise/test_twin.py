@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from mainstay.base.errors import InvalidInput
+from mainstay.ops.engines.engine import Address
+from mainstay.ops.supervise.environment import Surroundings
 from mainstay.ops.supervise.twin import Twin, apply, read
 from mainstay.ops.topology import load
 from mainstay.ops.topology.values import Topology
@@ -55,6 +57,18 @@ def test_it_runs_beside_the_system_on_loopback_without_monitoring(topology: Topo
     assert engines.valkey is not None
     assert (engines.postgres.port, engines.valkey.port) == (0, 0)
     assert (engines.prometheus, engines.alertmanager) == (None, None)
+
+
+def test_nothing_stands_in_front_of_it(topology: Topology) -> None:
+    """It is loaded over http at its own address: with https cookies no journey could log in."""
+    front = '[edge]\npublic_url = "https://shop.example"\ntrusted_proxies = ["127.0.0.1"]'
+    topology.file.write_text(topology.file.read_text().replace("[edge]", front))
+    declared = load(topology.file)
+    assert declared.edge.public_url
+    made = twin(declared)
+    assert (made.edge.public_url, made.edge.trusted_proxies) == ("", ())
+    around = Surroundings(made, secrets={}, edge=Address("127.0.0.1", 8123))
+    assert around.public_url == "http://127.0.0.1:8123"
 
 
 def test_nothing_else_differs_until_it_is_told_to(topology: Topology) -> None:

@@ -11,6 +11,8 @@ from mainstay.base.errors import Problem
 Found = Callable[[str], list[tuple[str, str]]]
 Problems = Callable[[str], list[Problem]]
 WEB = '[service.web]\nroot = "catalog"\n'
+HTTPS = WEB + '[edge]\npublic_url = "https://shop.example"\n'
+TRUSTED = WEB + '[edge]\ntrusted_proxies = ["%s"]\n'
 CLAIM = WEB + '[[prove.claim]]\nname = "mine"\nholds = ["errors = 0"]\n'
 KILL = 'faults = [{ fault = "kill", target = "web.web" }]'
 TWO = 'faults = [{ fault = "kill", target = "web.web" }, { fault = "edge.reload", target = "edge" }]'
@@ -26,6 +28,27 @@ TWO = 'faults = [{ fault = "kill", target = "web.web" }, { fault = "edge.reload"
         (WEB + "[engine.postgres]\nport = 8000", "port-clash", "engine.postgres.port"),
         (WEB + "[engine.valkey]\nport = 9000\n[engine.nats]\nport = 9000", "port-clash", "engine.nats.port"),
         (WEB + "[edge]\nmax_connections = 100", "arithmetic", "edge.connections_per_source"),
+        (HTTPS, "nobody-trusted", "edge.trusted_proxies"),
+        (
+            HTTPS + 'trusted_proxies = ["::1"]\nhosts = ["localhost"]',
+            "host-missing",
+            "edge.hosts",
+        ),
+        (
+            HTTPS.replace("shop.example", "[:1]") + 'trusted_proxies = ["::1"]',
+            "bad-value",
+            "edge.public_url",
+        ),
+        (TRUSTED % "10.0.0.1/8", "bad-network", "edge.trusted_proxies[0]"),
+        (TRUSTED % "10.0.0.1:80", "bad-network", "edge.trusted_proxies[0]"),
+        (TRUSTED % "10.0.0.256", "bad-network", "edge.trusted_proxies[0]"),
+        (TRUSTED % "10.0.0.0/33", "bad-network", "edge.trusted_proxies[0]"),
+        (TRUSTED % "2001:db8::1::", "bad-network", "edge.trusted_proxies[0]"),
+        (TRUSTED % "::ffff:10.0.0.1", "bad-network", "edge.trusted_proxies[0]"),
+        (TRUSTED % "0.0.0.0/0", "everybody-trusted", "edge.trusted_proxies[0]"),
+        (TRUSTED % "::/0", "everybody-trusted", "edge.trusted_proxies[0]"),
+        (WEB + '[edge]\npublic_url = "https://shop.example/"', "bad-value", "edge.public_url"),
+        (WEB + '[edge]\npublic_url = "https://u:p@shop.example"', "bad-value", "edge.public_url"),
         (
             WEB + "[engine.postgres]\nstandbys = 0\nsynchronous = true",
             "no-standby",
@@ -50,6 +73,19 @@ TWO = 'faults = [{ fault = "kill", target = "web.web" }, { fault = "edge.reload"
 )
 def test_each_mistake_is_one_problem(found: Found, text: str, problem: str, path: str) -> None:
     assert found(text.replace("timeouts.edge =", "[timeouts]\nedge =")) == [(problem, path)]
+
+
+@pytest.mark.parametrize(
+    "edge",
+    [
+        'public_url = "https://shop.example"\ntrusted_proxies = ["10.0.0.0/8", "192.0.2.7", "2001:db8::/32", "::1"]',
+        'public_url = "http://shop.example"',
+        'public_url = "https://[2001:db8::7]:8443"\ntrusted_proxies = ["127.0.0.1"]\nhosts = ["[2001:DB8::7]"]',
+        'trusted_proxies = ["0.0.0.0/1"]',
+    ],
+)
+def test_what_stands_in_front_may_be_named(found: Found, edge: str) -> None:
+    assert found(f"{WEB}[edge]\n{edge}\n") == []
 
 
 def test_one_prefix_has_one_service(problems: Problems) -> None:

@@ -106,6 +106,12 @@ def test_the_address_to_open(declare: Callable[[str], Topology], edge: str, url:
     assert plan(declare(f'[service.web]\nroot = "catalog"\n[edge]\n{edge}\n')).url == url
 
 
+def test_what_stands_in_front_is_told_beside_it(declare: Callable[[str], Topology]) -> None:
+    text = '[service.web]\nroot = "catalog"\n[edge]\npublic_url = "https://shop.example"\ntrusted_proxies = ["::1"]\n'
+    planned = plan(declare(text))
+    assert (planned.url, planned.public_url) == ("http://127.0.0.1:8000", "https://shop.example")
+
+
 def test_engines_alone_are_no_step_when_there_are_none(declare: Callable[[str], Topology]) -> None:
     planned = plan(declare('[service.web]\nroot = "catalog"\nneeds = []\n'))
 

@@ -182,6 +182,25 @@ def test_the_edge_answers_to_the_address_it_listens_on(
     assert declare(f'[service.web]\nroot = "catalog"\n[edge]\nhost = "{host}"\n').edge.hosts == hosts
 
 
+@pytest.mark.parametrize(
+    ("written", "read", "host"),
+    [
+        ("https://shop.example", "https://shop.example", "shop.example"),
+        ("https://shop.example:443", "https://shop.example", "shop.example"),
+        ("http://shop.example:80", "http://shop.example", "shop.example"),
+        ("https://shop.example:8443", "https://shop.example:8443", "shop.example"),
+        ("https://[2001:db8::7]:8443", "https://[2001:db8::7]:8443", "[2001:db8::7]"),
+    ],
+)
+def test_the_edge_answers_to_its_public_name(declare: Declare, written: str, read: str, host: str) -> None:
+    """Written as browsers send it in Origin, since Django compares the two as texts."""
+    edge = declare(
+        f'[service.web]\nroot = "catalog"\n[edge]\npublic_url = "{written}"\ntrusted_proxies = ["127.0.0.1"]\n'
+    ).edge
+    assert edge.public_url == read
+    assert edge.hosts == ("localhost", "127.0.0.1", "[::1]", host)
+
+
 def test_nothing_is_waited_for_without_a_standby(declare: Declare) -> None:
     postgres = declare('[service.web]\nroot = "catalog"\n[engine.postgres]\nstandbys = 0\n').engines.postgres
 

@@ -117,6 +117,11 @@ OVERVIEW = Board(
                     ("sum(rate(haproxy_backend_retry_warnings_total[WINDOW]))", "retried"),
                     ("sum(rate(haproxy_backend_redispatch_warnings_total[WINDOW]))", "redispatched"),
                 ),
+                panel(
+                    "Certificate: time left (public address with https)",
+                    "s",
+                    ("mainstay_certificate_expiry_timestamp_seconds - time()", "{{host}}"),
+                ),
             ),
         ),
         Row(

@@ -69,10 +69,12 @@ def text(
     down: frozenset[str],
 ) -> str:
     """The whole file."""
+    front = policy.Front.of(topology.edge)
     return render(
         "haproxy.cfg.j2",
         **_limits(topology),
         **_words(),
+        **_in_front(front),
         public=node.address,
         monitor=monitor,
         inside=sorted(node.inside.items()),
@@ -82,6 +84,21 @@ def text(
         services=groups(topology, backends),
         down=down,
     )
+
+
+def _in_front(front: policy.Front | None) -> Mapping[str, object]:
+    fields = {**LOG_FIELDS, "client": '"%[var(txn.client)]"'} if front else LOG_FIELDS
+    address = argument(r"\1")
+    return {
+        "front": front,
+        "address": f"^({policy.IPV4}|{policy.IPV6})$",
+        "hop": {4: f"^{policy.IPV4}$", 6: f"^{policy.IPV6}$"},
+        # As HAProxy writes the peer of a listener for both families.
+        "peer": {4: f"^(::ffff:)?{policy.IPV4}$", 6: f"^{policy.IPV6}$"},
+        "hops": range(1, policy.HOPS + 1),
+        "canonical": "".join(f",regsub({argument(form)},{address})" for form in policy.HOP_FORMS),
+        "log_format": "{" + ",".join(f'"{name}":{value}' for name, value in fields.items()) + "}",
+    }
 
 
 def groups(topology: Topology, backends: tuple[Backend, ...]) -> tuple[Group, ...]:
@@ -114,7 +131,6 @@ def _words() -> Mapping[str, object]:
         "listen": listen,
         "socket": SOCKET,
         "server_words": SERVER_WORDS,
-        "log_format": "{" + ",".join(f'"{name}":{value}' for name, value in LOG_FIELDS.items()) + "}",
         "safe_methods": " ".join(policy.SAFE_METHODS),
         "idempotency_key": wire.IDEMPOTENCY_KEY,
         "request_id_header": wire.REQUEST_ID,

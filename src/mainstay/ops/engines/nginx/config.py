@@ -72,10 +72,12 @@ def files(
     """The main file, and what several of its places include."""
     services = [Group(service.name, rotation.live(service.name)) for service in topology.services]
     routes = policy.routes(topology)
+    front = policy.Front.of(topology.edge)
     main = render(
         "nginx.conf.j2",
         **_limits(topology),
         **_words(),
+        **_seen(front),
         public=node.address,
         monitor=monitor,
         inside=sorted(node.inside.items()),
@@ -90,7 +92,29 @@ def files(
         generation=rotation.generation,
         metrics=metrics(rotation, features),
     )
-    return (File("nginx.conf", main), *_included(features))
+    return (File("nginx.conf", main), *_included(features), *_in_front(front))
+
+
+def _seen(front: policy.Front | None) -> Mapping[str, object]:
+    """The variables that hold what is true of a request: of its connection, or what the proxy in front says."""
+    by_connection = {"client": "$remote_addr", "scheme": "http", "port": "$server_port"}
+    by_proxy = {"client": "$mainstay_client", "scheme": "$mainstay_scheme", "port": "$mainstay_port"}
+    seen = by_proxy if front else by_connection
+    fields = {**LOG_FIELDS, "client": f'"{seen["client"]}"'}
+    return {
+        "front": front,
+        "seen": seen,
+        "source": "$mainstay_source" if front else "$binary_remote_addr",
+        "log_format": "{" + ",".join(f'"{name}":{value}' for name, value in fields.items()) + "}",
+    }
+
+
+def _in_front(front: policy.Front | None) -> tuple[File, ...]:
+    if front is None:
+        return ()
+    hops = range(1, policy.HOPS + 1)
+    forms = [escaped(form.replace("(", "(?<mainstay_address>", 1)) for form in policy.HOP_FORMS]
+    return (File("front.conf", render("nginx-front.conf.j2", front=front, hops=hops, forms=forms)),)
 
 
 def _included(features: frozenset[str]) -> tuple[File, ...]:
@@ -131,7 +155,6 @@ def _words() -> Mapping[str, object]:
     return {
         "listen": listen,
         "places": places,
-        "log_format": "{" + ",".join(f'"{name}":{value}' for name, value in LOG_FIELDS.items()) + "}",
         "request_id_header": wire.REQUEST_ID,
         "request_id": policy.REQUEST_ID,
         "idempotency_key": wire.IDEMPOTENCY_KEY,

@@ -9,7 +9,7 @@ from mainstay.base.schema import key
 from mainstay.base.shapes import Choice, Integer, Size
 from mainstay.base.units import GIB, MIB
 from mainstay.ops.topology.declaration.program import FOUND, PORT, PROGRAM
-from mainstay.ops.topology.declaration.spelling import HOST, LISTEN, PATH
+from mainstay.ops.topology.declaration.spelling import HOST, LISTEN, NETWORK, ORIGIN, PATH
 from mainstay.ops.topology.values import EdgeEngine
 
 
@@ -39,8 +39,24 @@ class EdgeTable:
         ListOf(HOST, least=1),
         "Names that a Host header may carry. A request for any other name is closed unanswered.",
         default=None,
-        because="localhost, 127.0.0.1 and [::1], plus `host` when that is another single address",
+        because="localhost, 127.0.0.1 and [::1], plus `host` when that is another single address, plus the public one",
         examples=[["tickets.example.com"]],
+    )
+    public_url: str = key(
+        ORIGIN,
+        "How people reach the system, where something stands in front of the edge. With https, `mainstay.security()` "
+        "marks cookies `Secure` and sends HSTS.",
+        default="",
+        because="the edge's own http address, for as long as nothing stands in front of it",
+        examples=["https://tickets.example.com"],
+    )
+    trusted_proxies: tuple[str, ...] = key(
+        ListOf(NETWORK),
+        "Addresses and networks of what stands in front of the edge. From these, and only these, it believes "
+        "`X-Forwarded-Proto` and `X-Forwarded-For`, and their connections are not counted by source.",
+        default=(),
+        because="whoever is believed may claim any address and https",
+        examples=[["10.0.0.0/8", "192.0.2.7"]],
     )
     max_body: int = key(
         Size(1024, 64 * GIB),

@@ -35,6 +35,17 @@ HOST = Text(
 LISTEN = Text(
     "an address to listen on", pattern=r"([A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:]{2,45})"
 )
+ORIGIN = Text(
+    'an http or https origin in lower case, such as "https://tickets.example.com"',
+    pattern=r"https?://([a-z0-9]([a-z0-9_.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]{2,45}\])"
+    r"(:([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5]))?",
+    hint="scheme, host and, if it is a special one, port: no path, no query, no user, no slash at the end",
+)
+NETWORK = Text(
+    'an address or a network, such as "192.0.2.7", "10.0.0.0/8" or "2001:db8::/32"',
+    pattern=r"[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?",
+    hint="numbers only: a name may point elsewhere tomorrow",
+)
 WORDS = Text(
     "one line of text without control characters",
     pattern=r"[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*",

@@ -8,6 +8,7 @@ import time
 from django.core.handlers.asgi import ASGIRequest
 from django.db import connection, transaction
 from django.http import Http404, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.middleware.csrf import get_token
 from django.views.decorators.csrf import csrf_exempt
 
 from mainstay.db import reads_from_replica, replica_reads
@@ -49,6 +50,21 @@ def who(request):
             "request_id": request_id(),
             "forwarded": forwarded,
             "secrets": sorted(name for name in request.META if name in os.environ and "HTTP" not in name),
+        }
+    )
+
+
+def form(request):
+    """A form with a token and a session, and where Django thinks that it is."""
+    token = get_token(request)
+    request.session["seen"] = True
+    return JsonResponse(
+        {
+            "token": token,
+            "client": request.META["REMOTE_ADDR"],
+            "secure": request.is_secure(),
+            "url": request.build_absolute_uri(),
+            "port": request.get_port(),
         }
     )
 

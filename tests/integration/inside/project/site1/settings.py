@@ -19,6 +19,16 @@ INSTALLED_APPS = [
 MIDDLEWARE = [*mainstay.MIDDLEWARE, "django.middleware.common.CommonMiddleware"]
 if os.environ.get("SHOP_COUNTS"):
     MIDDLEWARE += ["shop.middleware.counts_items"]
+if os.environ.get("SHOP_IS_PUBLIC"):  # with what a project on the Internet has
+    globals().update(mainstay.security())
+    USE_X_FORWARDED_PORT = True
+    INSTALLED_APPS += ["django.contrib.sessions"]
+    SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+    MIDDLEWARE += [
+        "django.middleware.security.SecurityMiddleware",
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.middleware.csrf.CsrfViewMiddleware",
+    ]
 if os.environ.get("SHOP_BELIEVES"):  # the settings that make a forwarding header dangerous
     USE_X_FORWARDED_HOST = USE_X_FORWARDED_PORT = True
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")

@@ -7,6 +7,7 @@ urlpatterns = [
     path("slow/<int:milliseconds>/", views.slow, name="slow"),
     path("async-slow/<int:milliseconds>/", views.async_slow, name="async-slow"),
     path("who/", views.who, name="who"),
+    path("form/", views.form, name="form"),
     path("echo/", views.echo, name="echo"),
     path("events/", views.events, name="events"),
     path("silent-events/", views.silent_events, name="silent-events"),

@@ -5,7 +5,7 @@ from mainstay.ops.engines.haproxy import HaproxyEdge
 from mainstay.ops.engines.haproxy.config import listen, text, word
 
 from ..golden import assert_approved, program
-from ..system import BACKENDS, MONITOR, NODE, ROOM, SYSTEM
+from ..system import BACKENDS, BEHIND, MONITOR, NODE, ROOM, SYSTEM
 
 
 def edge() -> HaproxyEdge:
@@ -14,6 +14,11 @@ def edge() -> HaproxyEdge:
 
 def test_configuration() -> None:
     assert_approved("haproxy", edge().files())
+
+
+def test_configuration_behind_proxies() -> None:
+    behind = HaproxyEdge(NODE, program("haproxy", "2.8.0"), BEHIND, MONITOR, ROOM, BACKENDS)
+    assert_approved("haproxy/front", behind.files())
 
 
 def test_a_replica_that_is_down_starts_disabled() -> None:

@@ -7,7 +7,7 @@ from mainstay.ops.engines.nginx.config import Rotation, escaped, files, places, 
 from mainstay.ops.engines.policy import Route
 
 from ..golden import assert_approved, program
-from ..system import BACKENDS, MONITOR, NODE, ROOM, SYSTEM
+from ..system import BACKENDS, BEHIND, MONITOR, NODE, ROOM, SYSTEM
 
 FULL = ("keepalive_min_timeout", "headers-more")
 FEW = ("stub_status",)
@@ -20,6 +20,11 @@ def edge(*features: str) -> NginxEdge:
 @pytest.mark.parametrize(("folder", "features"), [("full", FULL), ("few", FEW)])
 def test_configuration(folder: str, features: tuple[str, ...]) -> None:
     assert_approved(f"nginx/{folder}", edge(*features).files())
+
+
+def test_configuration_behind_proxies() -> None:
+    nginx = program("nginx", "1.31.3", *FULL)
+    assert_approved("nginx/front", NginxEdge(NODE, nginx, BEHIND, MONITOR, ROOM, Rotation(BACKENDS)).files())
 
 
 def rendered(rotation: Rotation) -> str:
