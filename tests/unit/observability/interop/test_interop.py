@@ -88,6 +88,11 @@ def test_who_is_the_provider(before: str, options: str, env: dict[str, str], pro
     assert found == provider
 
 
+def test_a_provider_that_the_api_is_to_load_is_loaded_when_it_is_needed() -> None:
+    """Else a mistake in its name would stop the settings, which are about something else."""
+    run(SETTINGS.format("opentelemetry=True"), OTEL_PYTHON_TRACER_PROVIDER="nonsense")
+
+
 @pytest.fixture
 def collector() -> Any:
     server = CollectorServer()

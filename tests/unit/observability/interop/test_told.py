@@ -59,20 +59,11 @@ def written(span: Span) -> dict[str, Any]:
         lambda span: span.set_attribute("url.full", f"https://user:{SECRET}@h/?token={SECRET}"),
         lambda span: span.set_attribute("note", f"came with {SECRET}"),
         lambda span: span.set_attribute("raw", SECRET.encode()),
-        lambda span: span.set_attribute("db.statement", f"SELECT * FROM t WHERE a = '{SECRET}'"),
-        lambda span: span.set_attribute("db.query.text", f"SELECT * FROM t WHERE a = '{SECRET}'"),
-        lambda span: span.set_attribute("db.statement.parameters", f"('{SECRET}',)"),
-        lambda span: span.set_attribute("db.query.parameter.0", SECRET),
         lambda span: span.add_event("sold", {"password": SECRET}),
         lambda span: span.add_event(f"sold {SECRET}"),
-        lambda span: span.add_event(
-            "exception", {"exception.message": SECRET, "exception.stacktrace": SECRET}
-        ),
         lambda span: span.add_link(FAR, {"api_key": SECRET}),
         lambda span: span.update_name(f"GET /?token={SECRET}"),
         lambda span: span.set_status(Status(StatusCode.ERROR, f"password={SECRET}")),
-        lambda span: span.record_exception(ValueError(SECRET)),
-        lambda span: span.record_exception(ValueError("x"), {"exception.message": SECRET}),
     ],
 )
 def test_no_secret_leaves(sent: Sent, act: Callable[[trace.Span], object]) -> None:
@@ -82,6 +73,26 @@ def test_no_secret_leaves(sent: Sent, act: Callable[[trace.Span], object]) -> No
         assert SECRET not in str(written(sent(act)))
     finally:
         REQUEST.reset(token)
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda span: span.set_attribute("db.statement", f"SELECT * FROM t WHERE a = '{SECRET}'"),
+        lambda span: span.set_attribute("db.query.text", f"SELECT * FROM t WHERE a = '{SECRET}'"),
+        lambda span: span.set_attribute("db.statement.parameters", f"('{SECRET}',)"),
+        lambda span: span.set_attribute("db.query.parameter.0", SECRET),
+        lambda span: span.add_event("exception", {"exception.message": SECRET}),
+        lambda span: span.add_event("exception", {"exception.stacktrace": SECRET}),
+        lambda span: span.record_exception(ValueError(SECRET)),
+        lambda span: span.record_exception(ValueError("x"), {"exception.message": SECRET}),
+    ],
+)
+def test_values_of_sql_and_texts_of_errors_do_not_leave(
+    sent: Sent, act: Callable[[trace.Span], object]
+) -> None:
+    """Here nobody knows the value, so only where it stands can tell."""
+    assert SECRET not in str(written(sent(act)))
 
 
 @pytest.mark.parametrize("way", ["block", "use_span", "caught"])

@@ -163,6 +163,18 @@ def test_below_a_request_that_is_not_sampled_nothing_is_made(
     assert not kept.spans
 
 
+def test_who_says_that_it_is_not_sampled_is_believed(
+    begin: Begin, tracing: Tracing, tracer: MainstayTracer, kept: Kept
+) -> None:
+    """As code does it that wants no spans of what it calls, in a request that is sampled."""
+    request = begin()
+    silent = trace.SpanContext(int(request.trace_id, 16), int(request.span_id, 16), is_remote=False)
+    with trace.use_span(trace.NonRecordingSpan(silent)), tracer.start_as_current_span("one") as span:
+        assert not span.is_recording()
+        tracing.child("two", CLIENT, 0.1, {})
+    assert not kept.spans
+
+
 def test_outside_of_any_request_the_sampler_decides(
     tracing: Tracing, tracer: MainstayTracer, kept: Kept
 ) -> None:
@@ -176,7 +188,8 @@ def test_outside_of_any_request_the_sampler_decides(
         assert not outer.is_recording()
         with tracer.start_as_current_span("below") as below:
             assert below.get_span_context().trace_id == outer.get_span_context().trace_id != 0
-        tracing.child("ours", CLIENT, 0.1, {})
+        with tracing.span("ours") as told:
+            assert told is None
     assert len(kept.spans) == 2
 
     tracing.sampler = Sampler(1.0, limit=3)
