@@ -1,4 +1,4 @@
-"""What a line costs in Mainstay's form, with its secrets looked for, and what the ids of a trace cost."""
+"""What a line costs in Mainstay's form, with its secrets looked for, and what the ids and spans of a trace cost."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ import logging
 import uuid
 from collections.abc import Callable
 
+from opentelemetry.trace import NoOpTracer, Tracer
+
 from bench.frame import Comparison, Work
+from mainstay.observability import interop
 from mainstay.observability.formats import JsonFormatter
+from mainstay.observability.interop.tracer import MainstayTracerProvider
 from mainstay.observability.traces import Tracing
 
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
@@ -34,7 +38,26 @@ def comparisons() -> list[Comparison]:
             "traceparent read, ids made",
             _repeated(lambda: tracing.begin(CALLER)),
         ),
+        Comparison(
+            "a span of OpenTelemetry's API in an unsampled request",
+            "span",
+            "the API by itself",
+            _spans(tracing, NoOpTracer()),
+            "Mainstay's provider",
+            _spans(tracing, MainstayTracerProvider(tracing).get_tracer("bench")),
+        ),
     ]
+
+
+def _spans(tracing: Tracing, tracer: Tracer) -> Work:
+    def work(count: int) -> None:
+        interop.enter(tracing.begin(CALLER))
+        for _ in range(count):
+            with tracer.start_as_current_span("work"):
+                pass
+        interop.leave()
+
+    return work
 
 
 def _record() -> logging.LogRecord:

@@ -180,14 +180,14 @@ def _instrument() -> None:
     """As each project's own documentation says, with exporters that drop what they are given."""
     import sentry_sdk
     import structlog
-    from opentelemetry import trace  # type: ignore[import-not-found]
+    from opentelemetry import trace
     from opentelemetry.instrumentation.django import DjangoInstrumentor  # type: ignore[import-not-found]
-    from opentelemetry.sdk.trace import TracerProvider  # type: ignore[import-not-found]
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult  # type: ignore[import-not-found]
-    from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased  # type: ignore[import-not-found]
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+    from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
     from sentry_sdk.transport import Transport
 
-    class Dropping(SpanExporter):  # type: ignore[misc]
+    class Dropping(SpanExporter):
         def export(self, spans: Any) -> Any:
             return SpanExportResult.SUCCESS
 

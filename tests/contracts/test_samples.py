@@ -120,3 +120,37 @@ def test_each_sample_runs_as_it_is_pasted(page: str) -> None:
     runs = "".join(f"exec({sample!r}, {{'__name__': 'pasted'}})\n" for sample in samples)
     done = subprocess.run([sys.executable, "-c", SETTINGS + runs], capture_output=True, text=True, timeout=50)
     assert done.returncode == 0, done.stderr
+
+
+TREE = """
+from mainstay.base.tracecontext import TRACE
+from mainstay.observability import TRACING, interop
+from mainstay.observability.traces import Sampler
+
+class Kept(list):
+    put = list.append
+
+TRACING.exporter, TRACING.sampler = Kept(), Sampler(1.0)
+assert interop.setup(True, TRACING)
+request = TRACING.begin("")
+TRACE.set(request)
+interop.enter(request)
+reserve(["A1", "A2"])
+TRACING.request(request, "GET", "seats/", 200, 0.1, {})
+spans = {span.span_id: span for span in TRACING.exporter}
+for span in spans.values():
+    above = spans[span.parent_id].name if span.parent_id else ""
+    events = [event.name for event in span.events]
+    print([above, span.name, events, {name: value for name, value in span.attributes.items() if "shop" in name}])
+"""
+
+
+def test_a_span_of_opentelemetry_lies_where_the_page_says() -> None:
+    (sample,) = [block for block in blocks("docs/concepts/observability.md") if "get_tracer" in block]
+    done = subprocess.run([sys.executable, "-c", sample + TREE], capture_output=True, text=True, timeout=50)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "['reserve', 'price', ['priced'], {}]",
+        "['GET seats/', 'reserve', [], {'shop.seats': 2}]",
+        "['', 'GET seats/', [], {'shop.tenant': 't1'}]",
+    ]

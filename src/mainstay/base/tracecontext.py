@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Any
 
 TRACEPARENT_LIMIT = 256
 """Characters of a ``traceparent`` that are looked at; version 00 has 55, later ones may have more."""
@@ -39,16 +41,31 @@ _BLANKS = " \t"
 _bits = random.getrandbits
 
 
+class Recording:
+    """
+    What all spans of one sampled request share.
+
+    ``spans`` counts them, however they are nested, so that one request cannot fill the queue. ``own``
+    is the request's own span while others may add to it, or None.
+    """
+
+    __slots__ = ("own", "spans")
+
+    def __init__(self) -> None:
+        self.spans = 0
+        self.own: Any = None
+
+
 class TraceContext:
     """
     One piece of work in a trace. Its ids are lower-case hexadecimal text, as on the wire.
 
     ``parent_id`` is this work's own span: what it calls sees it as the parent. ``caller_id``
-    is the span that asked for this work, empty at the start of a trace. ``spans`` counts the
-    spans recorded below, so that one request cannot fill the queue.
+    is the span that asked for this work, empty at the start of a trace. ``recording`` is there
+    once spans are recorded.
     """
 
-    __slots__ = ("caller_id", "flags", "parent_id", "spans", "state", "trace_id")
+    __slots__ = ("caller_id", "flags", "parent_id", "recording", "state", "trace_id")
 
     def __init__(self, trace_id: str, parent_id: str, flags: int = 0, state: str = "", caller_id: str = ""):
         self.trace_id = trace_id
@@ -56,7 +73,7 @@ class TraceContext:
         self.flags = flags
         self.state = state
         self.caller_id = caller_id
-        self.spans = 0
+        self.recording: Recording | None = None
 
     def __repr__(self) -> str:
         return f"TraceContext({self.header()})"
@@ -85,14 +102,44 @@ class TraceContext:
         """The context of a piece of work that was asked for from here."""
         return TraceContext(self.trace_id, new_span_id(), self.flags, self.state, self.parent_id)
 
+    def counted(self) -> int:
+        """How many spans are below this request, with the one that is about to be."""
+        if self.recording is None:
+            self.recording = Recording()
+        self.recording.spans += 1
+        return self.recording.spans
+
+    def recorded_child(self) -> TraceContext:
+        """The context of a piece of work that leaves a span of its own."""
+        inner = self.child()
+        inner.recording = self.recording
+        return inner
+
 
 TRACE: ContextVar[TraceContext | None] = ContextVar("mainstay_trace", default=None)
 """The trace of the request being worked on."""
 
 
+Finder = Callable[[TraceContext | None], TraceContext | None]
+
+_find: Finder | None = None
+
+
 def current_trace() -> TraceContext | None:
-    """The trace of the request being worked on, or None outside of one."""
-    return TRACE.get()
+    """The trace of the work being done, with the innermost span that is recorded, or None outside of any."""
+    trace = TRACE.get()
+    return trace if trace is not None and not trace.flags & SAMPLED else innermost(trace)
+
+
+def innermost(trace: TraceContext | None) -> TraceContext | None:
+    """What lies inside of this one by the word of others who keep track, or else this one."""
+    return trace if _find is None else _find(trace)
+
+
+def follow(find: Finder | None) -> None:
+    """Let this function say what lies inside of a sampled trace, or where there is none at all."""
+    global _find
+    _find = find
 
 
 def parse(traceparent: str, tracestate: str = "") -> TraceContext | None:

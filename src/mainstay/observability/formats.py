@@ -18,8 +18,8 @@ from functools import lru_cache
 from typing import Any
 
 from mainstay.base import environment, wire
-from mainstay.base.context import REQUEST, REQUEST_ID, user_id
-from mainstay.base.tracecontext import TRACE
+from mainstay.base.context import REQUEST_ID, user_id
+from mainstay.base.tracecontext import current_trace
 from mainstay.observability import scrubbing
 
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -94,7 +94,7 @@ class JsonFormatter(logging.Formatter):
         }
         if request_id := REQUEST_ID.get():
             line["request_id"] = request_id
-        if trace := TRACE.get():
+        if trace := current_trace():
             line["trace_id"] = trace.trace_id
             line["span_id"] = trace.parent_id
         if user := user_id():
@@ -146,7 +146,7 @@ class TerminalFormatter(logging.Formatter):
 def message(record: logging.LogRecord) -> str:
     """The text of a record, without secrets, also where its arguments do not fit it."""
     text = _sql(record) if record.name == SQL_LOGGER else _joined(record)
-    return scrubbing.scrub_text(text, secrets=_of_request())
+    return scrubbing.scrub_text(text, secrets=scrubbing.current_secrets())
 
 
 def safe_message(record: logging.LogRecord) -> str:
@@ -165,7 +165,7 @@ def exception(record: logging.LogRecord) -> str:
         return f"(a traceback that cannot be shown: {type(error).__name__})"
     if len(text) > EXCEPTION_LIMIT:
         text = f"{text[: EXCEPTION_LIMIT // 4]}\n…\n{text[-EXCEPTION_LIMIT // 2 :]}"
-    return scrubbing.scrub_text(text, EXCEPTION_LIMIT, _of_request())
+    return scrubbing.scrub_text(text, EXCEPTION_LIMIT, scrubbing.current_secrets())
 
 
 def process_fields() -> Mapping[str, str]:
@@ -184,16 +184,11 @@ def _found(record: logging.LogRecord) -> dict[str, Any]:
     names = [name for name in vars(record) if name not in STANDARD and name not in FRAMEWORK]
     if record.name == SQL_LOGGER:
         names = [name for name in names if name not in SQL_PRIVATE]
-    secrets = _of_request() if names else ()
+    secrets = scrubbing.current_secrets() if names else ()
     return {
         str(name): scrubbing.scrub_named(str(name), vars(record)[name], secrets)
         for name in names[: scrubbing.LINE.items]
     }
-
-
-def _of_request() -> tuple[str, ...]:
-    request = REQUEST.get()
-    return () if request is None else scrubbing.request_secrets(request)
 
 
 def _joined(record: logging.LogRecord) -> str:

@@ -17,13 +17,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import mainstay
 from mainstay.base import environment, wire
 from mainstay.observability.figures import Count, Figure
+from mainstay.observability.spans import Span, by_scope, pairs
 
 QUEUE_LIMIT = 2048
 """Spans that wait; OpenTelemetry's own default (``OTEL_BSP_MAX_QUEUE_SIZE``)."""
@@ -40,46 +41,6 @@ RETRIED = frozenset({429, 502, 503, 504})
 """Answers after which the specification wants the same batch again; any other error drops it."""
 
 PATH = "/v1/traces"
-INTERNAL, SERVER, CLIENT = 1, 2, 3
-"""Span kinds of the protocol."""
-
-ERROR = 2
-"""Status code of the protocol; 0, unset, is everything else."""
-
-
-@dataclass(slots=True)
-class Span:
-    """One finished piece of work. Times are nanoseconds since 1970."""
-
-    trace_id: str
-    span_id: str
-    parent_id: str
-    name: str
-    kind: int
-    start: int
-    end: int
-    attributes: Mapping[str, Any] = field(default_factory=dict)
-    error: str = ""
-    state: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        """In the protocol's JSON form: ids in hexadecimal, 64-bit numbers as text."""
-        span: dict[str, Any] = {
-            "traceId": self.trace_id,
-            "spanId": self.span_id,
-            "name": self.name,
-            "kind": self.kind,
-            "startTimeUnixNano": str(self.start),
-            "endTimeUnixNano": str(self.end),
-            "attributes": pairs(self.attributes),
-        }
-        if self.parent_id:
-            span["parentSpanId"] = self.parent_id
-        if self.state:
-            span["traceState"] = self.state
-        if self.error:
-            span["status"] = {"code": ERROR, "message": self.error}
-        return span
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,12 +191,10 @@ class Exporter:
         return False
 
     def encode(self, batch: list[Span]) -> bytes:
-        """One request of the protocol."""
-        scope = {"name": "mainstay", "version": mainstay.__version__}
-        spans = [span.as_json() for span in batch]
+        """One request of the protocol. A text that is no Unicode loses the characters that are not."""
         resource = {"attributes": pairs(self._resource)}
-        whole = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": scope, "spans": spans}]}]}
-        return json.dumps(whole, separators=(",", ":")).encode()
+        whole = {"resourceSpans": [{"resource": resource, "scopeSpans": by_scope(batch)}]}
+        return json.dumps(whole, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "replace")
 
 
 def figures(exporter: Exporter | None) -> Iterator[Figure]:
@@ -251,11 +210,6 @@ def figures(exporter: Exporter | None) -> Iterator[Figure]:
         "counter",
     )
     yield Figure("mainstay_trace_spans_waiting", "Spans that wait for the collector.", waiting)
-
-
-def pairs(attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Attributes as the protocol's list of keys and typed values; None is left out."""
-    return [{"key": name, "value": _typed(value)} for name, value in attributes.items() if value is not None]
 
 
 def resource_attributes() -> dict[str, Any]:
@@ -278,19 +232,6 @@ def resource_attributes() -> dict[str, Any]:
 def now() -> int:
     """Nanoseconds since 1970."""
     return time.time_ns()
-
-
-def _typed(value: Any) -> dict[str, Any]:
-    match value:
-        case bool():
-            return {"boolValue": value}
-        case int():
-            return {"intValue": str(value)}
-        case float():
-            return {"doubleValue": value}
-        case list() | tuple():
-            return {"arrayValue": {"values": [_typed(each) for each in value]}}
-    return {"stringValue": str(value)}
 
 
 def _address(name: str, value: str) -> SplitResult:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mainstay.base import environment
-from mainstay.observability import reports, scrubbing, traces
+from mainstay.observability import interop, reports, scrubbing, traces
 
 ACCESS_LOGGER = "mainstay.access"
 
@@ -56,6 +56,7 @@ def observability(
     *,
     sentry: Mapping[str, Any] | None = None,
     sampled: float | None = None,
+    opentelemetry: bool | None = None,
 ) -> dict[str, Any]:
     """
     Logs, error reports and traces in one call: ``LOGGING = mainstay.observability()``.
@@ -68,12 +69,17 @@ def observability(
         sentry: Options for ``sentry_sdk.init``, and ``per_minute``, the cap of reports.
         sampled: The share of requests whose spans are sent, when no caller has decided;
             without it ``OTEL_TRACES_SAMPLER_ARG``, and without that 0.05.
+        opentelemetry: Whether spans that are started through OpenTelemetry's API become Mainstay's, where
+            traces are sent and the API is installed. Without it they do unless OpenTelemetry's SDK is installed;
+            a provider that is registered already always stays.
 
     Raises:
         InvalidInput: A variable for traces has a value that means nothing.
+        OperationFailed: Traces are sent, ``opentelemetry`` is ``True``, and its API is not installed.
     """
     reports.setup(**(sentry or {}))
-    traces.setup(sampled)
+    if traces.setup(sampled):
+        interop.setup(opentelemetry, traces.TRACING)
     return logging(level)
 
 

@@ -19,10 +19,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from mainstay.base import environment, tracecontext
-from mainstay.base.tracecontext import RANDOM, SAMPLED, TRACE, TraceContext
-from mainstay.observability import otlp, scrubbing
+from mainstay.base.tracecontext import RANDOM, SAMPLED, TRACE, Recording, TraceContext, innermost
+from mainstay.observability import interop, otlp, scrubbing
 from mainstay.observability.figures import Count, Figure, register
-from mainstay.observability.otlp import CLIENT, INTERNAL, SERVER, Collector, Exporter, Span
+from mainstay.observability.otlp import Collector, Exporter
+from mainstay.observability.spans import CLIENT, INTERNAL, SERVER, Span
 
 RATIO = 0.05
 """The share of requests without a caller that is sampled, unless the settings or the environment say another."""
@@ -79,11 +80,21 @@ class Tracing:
             trace = tracecontext.new_trace()
             if self.exporter is not None and self.sampler.samples(trace.trace_id):
                 trace.flags |= SAMPLED
+                trace.recording = Recording()
             return trace
         trace = caller.child()
-        if trace.flags & SAMPLED and (self.exporter is None or not self.sampler.may_record()):
-            trace.flags &= RANDOM
+        if trace.flags & SAMPLED:
+            if self.exporter is None or not self.sampler.may_record():
+                trace.flags &= RANDOM
+            else:
+                trace.recording = Recording()
         return trace
+
+    def below(self, trace: TraceContext | None) -> TraceContext | None:
+        """The context for one more span below this one, or None if that is not to be recorded."""
+        if trace is None or not trace.flags & SAMPLED or self.exporter is None:
+            return None
+        return trace.recorded_child() if trace.counted() <= SPANS_LIMIT else None
 
     def record(
         self,
@@ -93,15 +104,23 @@ class Tracing:
         seconds: float,
         attributes: Mapping[str, Any],
         error: str = "",
+        told: interop.Told | None = None,
     ) -> None:
-        """Hand the finished span of a sampled context on; it ended now."""
+        """Hand the finished span of a sampled context on, with what was told of it; it ended now."""
         if self.exporter is None or not trace.flags & SAMPLED:
             return
         end = otlp.now()
         start = end - int(seconds * 1e9)
         span = Span(trace.trace_id, trace.parent_id, trace.caller_id, name, kind, start, end)
         span.attributes, span.error, span.state = attributes, error, trace.state
+        if told is not None:
+            told.complete(span)
         self.exporter.put(span)
+
+    def put(self, span: Span) -> None:
+        """Hand a finished span on."""
+        if self.exporter is not None:
+            self.exporter.put(span)
 
     def child(
         self, name: str, kind: int, seconds: float, attributes: Mapping[str, Any], error: str = ""
@@ -113,11 +132,10 @@ class Tracing:
         unless the request is sampled.
         """
         trace = TRACE.get()
-        if trace is None or not trace.flags & SAMPLED or self.exporter is None:
+        if (trace is not None and not trace.flags & SAMPLED) or self.exporter is None:
             return
-        trace.spans += 1
-        if trace.spans <= SPANS_LIMIT:
-            self.record(trace.child(), name, kind, seconds, attributes, error)
+        if (inner := self.below(innermost(trace))) is not None:
+            self.record(inner, name, kind, seconds, attributes, error)
 
     @contextmanager
     def span(self, name: str, kind: int = INTERNAL, **attributes: Any) -> Iterator[dict[str, Any] | None]:
@@ -128,15 +146,14 @@ class Tracing:
         its text may hold anything.
         """
         trace = TRACE.get()
-        if trace is None or not trace.flags & SAMPLED or self.exporter is None:
+        if (trace is not None and not trace.flags & SAMPLED) or self.exporter is None:
             yield None
             return
-        trace.spans += 1
-        if trace.spans > SPANS_LIMIT:
+        if (inner := self.below(innermost(trace))) is None:
             yield None
             return
-        inner = trace.child()
         token = TRACE.set(inner)
+        told = interop.open_span(inner)
         begin = time.perf_counter()
         failed = ""
         try:
@@ -145,10 +162,11 @@ class Tracing:
             failed = type(error).__name__
             raise
         finally:
+            if told is not None:
+                told.leave()
             TRACE.reset(token)
-            trace.spans += inner.spans
-            kept = scrubbing.scrub(attributes)
-            self.record(inner, name, kind, time.perf_counter() - begin, kept, failed)
+            kept = scrubbing.scrub(attributes, scrubbing.current_secrets())
+            self.record(inner, name, kind, time.perf_counter() - begin, kept, failed, told)
 
     def statement(self, sql: object, alias: str, system: str, seconds: float, error: str = "") -> None:
         """
@@ -159,12 +177,15 @@ class Tracing:
         Costs a tenth of a microsecond unless the request is sampled.
         """
         trace = TRACE.get()
-        if trace is None or not trace.flags & SAMPLED or self.exporter is None:
+        if (trace is not None and not trace.flags & SAMPLED) or self.exporter is None:
+            return
+        if (inner := self.below(innermost(trace))) is None:
             return
         text = scrubbing.scrub_sql(sql) if isinstance(sql, str) else f"({type(sql).__name__})"
         word = text.lstrip("( \n\t").partition(" ")[0].upper()[:20]
         attributes = {"db.system.name": system, "db.namespace": alias, "db.query.text": text}
-        self.child(f"{word} {alias}", CLIENT, seconds, {**attributes, "db.operation.name": word}, error)
+        named = {**attributes, "db.operation.name": word}
+        self.record(inner, f"{word} {alias}", CLIENT, seconds, named, error)
 
     def request(
         self,
@@ -183,7 +204,10 @@ class Tracing:
             **attributes,
         }
         name = f"{method} {route}" if route else method
-        self.record(trace, name, SERVER, seconds, named, str(status) if status >= 500 else "")
+        told = None
+        if trace.recording is not None:
+            told, trace.recording.own = trace.recording.own, None
+        self.record(trace, name, SERVER, seconds, named, str(status) if status >= 500 else "", told)
 
     def figures(self) -> Iterator[Figure]:
         """What ``/metrics`` tells of the traces."""

@@ -65,8 +65,7 @@ class _Handler(BaseHTTPRequestHandler):
         for group in json.loads(body)["resourceSpans"]:
             self.server.resources.append(attributes(group["resource"]))
             for scope in group["scopeSpans"]:
-                assert scope["scope"]["name"] == "mainstay"
-                self.server.spans += scope["spans"]
+                self.server.spans += [{**span, "scope": scope["scope"]["name"]} for span in scope["spans"]]
 
     def log_message(self, format: str, *args: Any) -> None:
         """Quiet."""
@@ -96,4 +95,6 @@ def _plain(value: dict[str, Any]) -> Any:
             return int(plain)
         case "arrayValue":
             return [_plain(each) for each in plain["values"]]
+        case "kvlistValue":
+            return {pair["key"]: _plain(pair["value"]) for pair in plain["values"]}
     return plain

@@ -6,15 +6,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from psycopg.sql import SQL
 
+from mainstay.base.context import REQUEST
 from mainstay.base.errors import InvalidInput
 from mainstay.base.tracecontext import TRACE, TraceContext, parse
 from mainstay.observability import otlp, traces
-from mainstay.observability.otlp import CLIENT, SERVER, Collector, Exporter, Span
+from mainstay.observability.otlp import Collector, Exporter
+from mainstay.observability.spans import CLIENT, SERVER, Span
 from mainstay.observability.traces import SPANS_LIMIT, Sampler, Tracing, sampling_ratio
 from tests.unit.observability.collector import BlackHole, CollectorServer, attributes
 
@@ -168,6 +171,21 @@ def test_an_error_is_named_by_its_class_only(current: Callable[[TraceContext], T
     assert "c4nary" not in str(kept.spans)
 
 
+def test_what_came_with_the_request_is_masked_in_a_span(
+    current: Callable[[TraceContext], TraceContext],
+) -> None:
+    kept = Kept()
+    made = tracing(exporter=kept)
+    current(made.begin(CALLER))
+    token = REQUEST.set(
+        SimpleNamespace(META={"HTTP_COOKIE": "session=c4naryc4nary", "REQUEST_METHOD": "GET"})
+    )
+    with made.span("work", note="it was c4naryc4nary"):
+        pass
+    REQUEST.reset(token)
+    assert kept.spans[0].attributes == {"note": "it was (masked)"}
+
+
 def test_one_request_cannot_fill_the_queue(current: Callable[[TraceContext], TraceContext]) -> None:
     kept = Kept()
     made = tracing(exporter=kept)
@@ -177,7 +195,8 @@ def test_one_request_cannot_fill_the_queue(current: Callable[[TraceContext], Tra
         with made.span("work"):
             pass
     assert len(kept.spans) == SPANS_LIMIT
-    assert trace.spans == 20_000
+    assert trace.recording is not None
+    assert trace.recording.spans == 20_000
 
 
 def test_a_receiver_understands_what_is_sent(
@@ -330,7 +349,8 @@ def test_a_process_that_ends_does_not_try_again() -> None:
 def test_a_forked_process_sends_its_own_spans_and_not_its_parents() -> None:
     code = """
 import os, sys
-from mainstay.observability.otlp import Exporter, Span
+from mainstay.observability.otlp import Exporter
+from mainstay.observability.spans import Span
 class Collector:
     bodies = []
     def post(self, body): self.bodies.append(body); return 200, 0.0

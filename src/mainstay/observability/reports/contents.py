@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from mainstay.base import environment, wire
 from mainstay.base.context import REQUEST, REQUEST_ID, user_id
-from mainstay.base.tracecontext import TRACE
+from mainstay.base.tracecontext import current_trace
 from mainstay.observability import scrubbing
 
 Event = dict[str, Any]
@@ -27,7 +27,7 @@ def attach_request(event: Event, hint: Mapping[str, Any]) -> Event:
         tags["request_id"] = request_id
     if service := environment.text(wire.SERVICE):
         tags["service"] = service
-    if trace := TRACE.get():
+    if trace := current_trace():
         tags["trace_id"] = trace.trace_id
         told = {"trace_id": trace.trace_id, "span_id": trace.span_id}
         event.setdefault("contexts", {}).setdefault("trace", {}).update(told)
@@ -41,8 +41,7 @@ def attach_request(event: Event, hint: Mapping[str, Any]) -> Event:
 
 def scrubbed(event: Event) -> Event:
     """The event without secrets, wherever in it they stand."""
-    request = REQUEST.get()
-    secrets = () if request is None else scrubbing.request_secrets(request)
+    secrets = scrubbing.current_secrets()
     told = event.get("request")
     if isinstance(told, dict) and isinstance(told.get("query_string"), str):
         told["query_string"] = scrub_query(told["query_string"])

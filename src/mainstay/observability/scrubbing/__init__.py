@@ -14,7 +14,7 @@ client sends costs time and memory that are bounded and grow no faster than its 
 from __future__ import annotations
 
 from mainstay.observability.scrubbing.names import looks_secret
-from mainstay.observability.scrubbing.requests import request_secrets
+from mainstay.observability.scrubbing.requests import current_secrets, request_secrets
 from mainstay.observability.scrubbing.shapes import MASK
 from mainstay.observability.scrubbing.texts import (
     TEXT_LIMIT,
@@ -33,6 +33,7 @@ __all__ = [
     "REPORT",
     "TEXT_LIMIT",
     "Bounds",
+    "current_secrets",
     "known_secrets",
     "learn_environment",
     "looks_secret",

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl
 
+from mainstay.base.context import REQUEST
 from mainstay.observability.scrubbing.names import looks_secret
 from mainstay.observability.scrubbing.texts import SECRET_LEAST
 
@@ -21,6 +22,12 @@ A browser has some dozen cookies for a site. Credentials, parts of the path and 
 _KEPT = "_mainstay_secrets"
 _BODY_LIMIT = 65536
 _FIELDS_LIMIT = 200
+
+
+def current_secrets() -> tuple[str, ...]:
+    """`request_secrets` of the request being worked on; none outside of one."""
+    request = REQUEST.get()
+    return () if request is None else request_secrets(request)
 
 
 def request_secrets(request: object) -> tuple[str, ...]:

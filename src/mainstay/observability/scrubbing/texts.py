@@ -29,6 +29,9 @@ SQL_LIMIT = 2000
 PATH_LIMIT = 1024
 """Characters of a path that are shown. A client may send 64 Ki of them with every request."""
 
+FOLDERS = frozenset({"PWD", "OLDPWD"})
+"""Variables of the shell whose names only sound like a password's."""
+
 _SQL_LITERAL = re.compile(
     r"'(?:[^'\\]|''|\\.)*(?:'|\Z)|\$(\w*)\$.*?(?:\$\1\$|\Z)|(?<![\w$])\d+(?:\.\d+)?\b", re.DOTALL
 )
@@ -71,7 +74,7 @@ def known_secrets(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
     """The values that the environment holds under secret names, and the passwords in its URLs; longest first."""
     found: set[str] = set()
     for name, value in (os.environ if environ is None else environ).items():
-        if looks_secret(name):
+        if looks_secret(name) and name not in FOLDERS:
             found.add(value)
         if "://" in value:
             found.update(_passwords(value))

@@ -317,6 +317,7 @@ def test_what_the_environment_holds_is_masked_anywhere(monkeypatch: pytest.Monke
         "URLS": "redis://:zq-pass-3@a,redis://:zq-pass-4@b",
         "HOME": "/home/shop",
         "SHORT_TOKEN": "abc",
+        "PWD": "/home/shop",
     }
     found = known_secrets(environ)
     assert set(found) == {"zq-django-key-1", "zq%2Fpass-2", "zq/pass-2", "zq-pass-3", "zq-pass-4"}

@@ -38,7 +38,7 @@ DATABASE_ROUTERS = mainstay.DATABASE_ROUTERS
 CACHES = mainstay.caches()
 TASKS = mainstay.tasks()
 CHANNEL_LAYERS = mainstay.channel_layers()
-LOGGING = mainstay.observability()
+LOGGING = mainstay.observability(opentelemetry=bool(os.environ.get("SHOP_SPANS")))
 if os.environ.get("SHOP_LOGS_SQL"):
     LOGGING["loggers"]["django.db.backends"] = {"level": "DEBUG"}
 STORAGES = mainstay.storages()

@@ -1,3 +1,5 @@
+import os
+
 from django.urls import path
 from shop import leaks, views
 
@@ -25,3 +27,12 @@ urlpatterns = [
     path("async-limited/", views.async_limited, name="async-limited"),
     path("database/<int:milliseconds>/", views.database, name="database"),
 ]
+if os.environ.get("SHOP_SPANS"):  # the module changes urllib3 for the whole process
+    from shop import spans
+
+    urlpatterns += [
+        path("reserve/", spans.reserve),
+        path("async-reserve/", spans.async_reserve),
+        path("fail/", spans.fail),
+        path("many/<int:count>/", spans.many),
+    ]
