@@ -223,6 +223,13 @@ CATALOGUE = (
         "The time for this request ran out before it was done.",
         "Repeat it if it is safe, or with the same Idempotency-Key.",
     ),
+    ProblemType(
+        504,
+        "statement-timeout",
+        "Statement Timeout",
+        "A question to the database took longer than one may; the same again would most likely take as long.",
+        "Ask for less at once. There is no Retry-After: nothing is down that would come back.",
+    ),
 )
 
 BY_SLUG = {each.slug: each for each in CATALOGUE}
