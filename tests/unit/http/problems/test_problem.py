@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from mainstay.base import problempage as page
 from mainstay.base import problemtypes
+from mainstay.http.entrance import answers
 from mainstay.http.problems import Problem
 from mainstay.http.problems.accept import wants_page
 from mainstay.http.problems.problem import plain
@@ -27,6 +28,15 @@ def test_standard_members_cannot_be_overwritten():
 def test_a_status_alone_is_enough():
     body = Problem(418).as_json()
     assert (body["type"], body["status"], body["title"]) == ("/problems/bad-request", 418, "I'm a Teapot")
+
+
+@pytest.mark.parametrize(
+    "status", [403, 404, 405, 406, 408, 409, 410, 413, 415, 422, 429, 431, 500, 502, 503, 504]
+)
+def test_a_kind_of_one_s_own_is_called_as_its_status_is(status):
+    """Python's own names are older ones before 3.13: RFC 9110 calls 422 Unprocessable Content."""
+    assert Problem(status, "urn:shop:own").title == Problem(status).title
+    assert answers.problem(status).status_line == f"{status} {Problem(status).title}"
 
 
 @pytest.mark.parametrize(
