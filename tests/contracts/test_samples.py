@@ -118,6 +118,7 @@ django.setup()
         "docs/concepts/deadlines.md",
         "docs/concepts/problem-details.md",
         "docs/concepts/observability.md",
+        "docs/how-to/sentry-logrocket.md",
     ],
 )
 def test_each_sample_runs_as_it_is_pasted(page: str) -> None:
