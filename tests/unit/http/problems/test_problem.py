@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -147,6 +148,21 @@ class TestCatalogue:
     @pytest.mark.parametrize(("status", "slug"), [(418, "bad-request"), (599, "internal-error")])
     def test_other_statuses_are_seen_as_their_class(self, status, slug):
         assert problemtypes.of_status(status).slug == slug
+
+
+def test_all_kinds_are_listed_and_each_link_leads_to_its_page(client, settings):
+    settings.ROOT_URLCONF = "mainstay.http.problems.urls"
+    answer = client.get("/")
+    assert (answer.status_code, answer["Content-Security-Policy"]) == (200, page.POLICY)
+    links = re.findall(r'<a href="([^"]+)">', answer.content.decode())
+    assert sorted(links) == sorted(problemtypes.BY_SLUG)
+    for link in links:
+        shown = client.get(f"/{link}")
+        assert (shown.status_code, '<a href=".">' in shown.content.decode()) == (200, True)
+
+
+def test_the_page_of_an_error_has_a_way_out():
+    assert '<a href="/">' in page.render("Not Found", "There is nothing at this address.").decode()
 
 
 def test_each_type_has_a_page(client, settings):
