@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from mainstay.http import unavailable
 from mainstay.http.metrics import Metrics
 from mainstay.observability import output, register
 from mainstay.ops.engines.figures import HELP
@@ -25,6 +26,7 @@ LINE = re.compile(r'"# HELP (mainstay_\w+) (.+?)"')
 
 def page() -> str:
     register("logs", output.figures)
+    register("unavailable", unavailable.figures)
     metrics = Metrics()
     collected = _collected(metrics.compatible, metrics.registry)
     families = sorted({(_shown(each), each.documentation) for each in collected})

@@ -155,6 +155,8 @@ CAPABILITIES = [
     "how-to/health.md",
     "how-to/rate-limits.md",
     "how-to/prometheus-grafana.md",
+    "how-to/sentry-logrocket.md",
+    "how-to/websockets.md",
 ]
 HEADINGS = (
     "Guarantee",
@@ -170,13 +172,21 @@ HEADINGS = (
 
 @pytest.mark.parametrize("page", CAPABILITIES)
 def test_a_page_on_a_capability_answers_the_same_questions(page: str) -> None:
-    """Who has read one finds things in all; and the proof says what to type."""
+    """Who has read one finds things in all, in the same order; and the proof says what to type."""
     text = (ROOT / "docs" / page).read_text()
-    assert set(HEADINGS) - set(re.findall(r"^## (.+)$", text, re.MULTILINE)) == set()
+    assert [each for each in re.findall(r"^## (.+)$", text, re.MULTILINE) if each in HEADINGS] == [*HEADINGS]
 
     proof = FENCE.findall(text.partition("## Proof")[2])
     typed = "".join(shown for language, shown in proof if language == "console")
     assert "make test" in typed
+
+
+def test_each_page_that_the_front_promises_this_of_is_held_to_it() -> None:
+    front = (ROOT / "docs/index.md").read_text()
+    promised = (
+        front.partition("## What each request gets")[2].partition("\n## ")[0].partition("Not there yet")[0]
+    )
+    assert set(re.findall(r"\]\(([\w/-]+\.md)\)", promised)) == set(CAPABILITIES)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

@@ -9,6 +9,7 @@ a base and that slug, and leads to a page about it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from http import HTTPStatus
 
 BASE = "/problems/"
 """Where the pages are unless ``MAINSTAY["http"]["problem_base"]`` says otherwise."""
@@ -223,11 +224,35 @@ CATALOGUE = (
         "The time for this request ran out before it was done.",
         "Repeat it if it is safe, or with the same Idempotency-Key.",
     ),
+    ProblemType(
+        504,
+        "statement-timeout",
+        "Statement Timeout",
+        "A question to the database took longer than one may; the same again would most likely take as long.",
+        "Ask for less at once. There is no Retry-After: nothing is down that would come back.",
+    ),
 )
 
 BY_SLUG = {each.slug: each for each in CATALOGUE}
 BY_STATUS = {each.status: each for each in reversed(CATALOGUE)}
 """The kind that stands for all others of a status."""
+
+
+PHRASES = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+"""What RFC 9110 calls statuses to which Python before 3.13 gives an older name."""
+
+
+def phrase(status: int) -> str:
+    """What a status is called, the same under every Python; one that nobody has named as its class's first."""
+    try:
+        return PHRASES.get(status) or HTTPStatus(status).phrase
+    except ValueError:
+        return of_status(status).title
 
 
 def of_status(status: int) -> ProblemType:

@@ -142,6 +142,20 @@ def follow(find: Finder | None) -> None:
     _find = find
 
 
+def trace_headers() -> dict[str, str]:
+    """
+    The headers that carry the trace to whatever is called from here; empty outside of a request.
+
+    Outside is where no request came through Mainstay: in ``manage.py runserver`` and Django's test client, in a
+    script, a shell, a worker between its tasks.
+
+    Example:
+        >>> Request("http://127.0.0.1:9000/", headers=trace_headers())
+    """
+    trace = TRACE.get()
+    return trace.headers() if trace is not None else {}
+
+
 def parse(traceparent: str, tracestate: str = "") -> TraceContext | None:
     """
     What the caller said, or None if it said nothing that the W3C text allows.

@@ -53,7 +53,10 @@ REPLICA = "MAINSTAY_REPLICA"
 """The full process name, such as ``catalog.web.1``."""
 
 RELEASE = "MAINSTAY_RELEASE"
-"""Which code this is, for logs and error reports."""
+"""
+Which code this is, for logs and error reports. Set for ``mainstay up`` it is handed on as it is; otherwise it
+is the short hash of the checkout, or ``unknown`` outside of git.
+"""
 
 POOL_MAX = "MAINSTAY_POOL_MAX"
 """Most database connections this process may hold open, per alias."""

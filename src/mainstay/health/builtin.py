@@ -65,11 +65,12 @@ def change(watch: Watch, health: Any) -> None:
     problems: list[Problem] = []
     wishes = health.get("dependencies", {}) if isinstance(health, Mapping) else {}
     if not isinstance(wishes, Mapping):
-        raise InvalidInput([_problem('MAINSTAY["health"]["dependencies"]', "a dictionary", wishes)])
+        example = 'such as "dependencies": {"broker": {"off": True}}'
+        raise InvalidInput([_problem('MAINSTAY["health"]["dependencies"]', "a dictionary", wishes, example)])
     for name, wanted in wishes.items():
         path = f'MAINSTAY["health"]["dependencies"]["{name}"]'
         if not isinstance(wanted, Mapping):
-            problems.append(_problem(path, "a dictionary", wanted))
+            problems.append(_problem(path, "a dictionary", wanted, f'such as "{name}": {{"off": True}}'))
             continue
         found = [problem for key in wanted for problem in _judge(path, key, wanted[key])]
         problems += found
@@ -84,17 +85,33 @@ def _judge(path: str, key: str, value: Any) -> list[Problem]:
     if key not in KEYS:
         expected = f"one of {', '.join(KEYS)}"
         return [
-            Problem("health.unknown-option", "settings", where, expected, repr(key), nearest(str(key), KEYS))
+            Problem(
+                "health.unknown-option",
+                "settings",
+                where,
+                expected,
+                repr(key),
+                nearest(str(key), KEYS) or 'such as "off": True',
+            )
         ]
     if key == "off":
-        return [] if isinstance(value, bool) else [_problem(where, "True or False", value)]
+        return (
+            []
+            if isinstance(value, bool)
+            else [_problem(where, "True or False", value, 'such as "off": True')]
+        )
     if key == "role":
         roles = [str(role) for role in Role]
         if isinstance(value, str) and value in roles:
             return []
-        return [_problem(where, f"one of {', '.join(roles)}", value, nearest(str(value), roles))]
+        hint = nearest(str(value), roles) or 'such as "role": "optional"'
+        return [_problem(where, f"one of {', '.join(roles)}", value, hint)]
     sound = isinstance(value, int | float) and not isinstance(value, bool) and LEAST <= value <= 3600
-    return [] if sound else [_problem(where, f"seconds between {LEAST:g} and 3600", value)]
+    return (
+        []
+        if sound
+        else [_problem(where, f"seconds between {LEAST:g} and 3600", value, f'such as "{key}": 1.0')]
+    )
 
 
 def _apply(watch: Watch, name: str, wanted: Mapping[str, Any]) -> None:
@@ -105,7 +122,7 @@ def _apply(watch: Watch, name: str, wanted: Mapping[str, Any]) -> None:
     watch.override(name, **changes)
 
 
-def _problem(path: str, expected: str, found: Any, hint: str = "") -> Problem:
+def _problem(path: str, expected: str, found: Any, hint: str) -> Problem:
     return Problem("health.bad-setting", "settings", path, expected, repr(found), hint)
 
 

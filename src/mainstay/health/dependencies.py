@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import math
+import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -19,7 +20,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from mainstay.base.errors import nearest
+from mainstay.base.errors import InvalidInput, Problem, nearest
 from mainstay.health import progress
 from mainstay.observability import scrubbing
 
@@ -46,10 +47,7 @@ class Role(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Dependency:
     """
-    Something outside of this process. ``limit`` and ``every`` are seconds.
-
-    Raises:
-        ValueError: One of them is not a number of seconds above 0.
+    Something outside of this process. ``limit`` and ``every`` are seconds above 0.
     """
 
     name: str
@@ -59,15 +57,6 @@ class Dependency:
     """A check that takes longer has failed, whatever it says in the end."""
     every: float = EVERY
     """Between the end of one check and the begin of the next."""
-
-    def __post_init__(self) -> None:
-        for name in ("limit", "every"):
-            seconds = getattr(self, name)
-            # A later comparison with the clock would fail in the probe, where nobody looks for the declaration.
-            is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-            if not is_number or not 0 < seconds < math.inf:
-                what = f"`{name}` of dependency {self.name!r}"
-                raise ValueError(f"{what} is a number of seconds above 0, such as 1.0, not {seconds!r}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,18 +149,25 @@ class Watch:
             if dependency.name not in self._threads and wish is not None:
                 self._asked[dependency.name] = _Asked(replace(dependency, **wish))
 
-    def declare(self, dependency: Dependency) -> None:
+    def declare(self, dependency: Dependency, where: str = "") -> None:
         """
         `add` for one of the project's own, which may stand for one of ours.
 
+        Args:
+            where: The file and line that declare it, for messages.
+
         Raises:
-            ValueError: Another function of the project has the name, and would be asked no more.
+            InvalidInput: Another function of the project has the name, and would be asked no more.
         """
         place = _place(dependency.check)
         before = self._own.setdefault(dependency.name, dependency.check)
         if _place(before) != place:  # a module that is imported again declares the same once more
-            what = f"dependency {dependency.name!r} of {place} is declared already, in {_place(before)}"
-            raise ValueError(f"{what}: give each a name of its own")
+            found = f"a second one; {_place(before)} has the name"
+            hint = "give each a name of its own"
+            what = f"dependency {dependency.name!r}"
+            raise InvalidInput(
+                [Problem("health.second-dependency", where or place, what, "one function", found, hint)]
+            )
         self.add(dependency)
 
     def override(self, name: str, **changes: Any) -> None:
@@ -239,23 +235,52 @@ def dependency(
     runs in a thread of its own, every ``every`` seconds, from the first readiness probe on.
 
     Raises:
-        ValueError: There is no such role, a number of seconds is none, or another function has this name.
+        InvalidInput: The name is none, there is no such role, a number of seconds is none, or another function has
+            this name.
     """
-    declared = Dependency(name, _undeclared, _role(name, role), limit, every)
+    caller = sys._getframe(1)
+    where = f"{caller.f_code.co_filename}:{caller.f_lineno}"
+    problems = [*_misnamed(name, where), *_misplaced(role, where)]
+    problems += [*_not_seconds("limit", limit, where), *_not_seconds("every", every, where)]
+    if problems:
+        raise InvalidInput(problems)
+    declared = Dependency(name, _undeclared, Role(str(role)), limit, every)
 
     def declare(check: Check) -> Check:
-        WATCH.declare(replace(declared, check=check))
+        if not callable(check):
+            raise InvalidInput([Problem(BAD, where, name, "a function that asks it", repr(check))])
+        WATCH.declare(replace(declared, check=check), where)
         return check
 
     return declare
 
 
-def _role(name: str, given: object) -> Role:
-    roles = [str(role) for role in Role]
-    if given in roles:
-        return Role(str(given))
-    hint = f"; {guess}" if (guess := nearest(str(given), roles)) else ""
-    raise ValueError(f"`role` of dependency {name!r} is one of {', '.join(roles)}, not {given!r}{hint}")
+BAD = "health.bad-dependency"
+
+
+def _misnamed(name: object, where: str) -> list[Problem]:
+    if isinstance(name, str) and name:
+        return []
+    hint = 'write @dependency("search") above the function' if callable(name) else ""
+    return [Problem(BAD, where, "dependency", "a name", repr(name), hint)]
+
+
+def _misplaced(role: object, where: str) -> list[Problem]:
+    roles = [str(each) for each in Role]
+    if isinstance(role, str) and role in roles:
+        return []
+    return [Problem(BAD, where, "role", f"one of {', '.join(roles)}", repr(role), nearest(str(role), roles))]
+
+
+def _not_seconds(key: str, seconds: object, where: str) -> list[Problem]:
+    if _is_seconds(seconds):
+        return []
+    return [Problem(BAD, where, key, "a number of seconds above 0, such as 1.0", repr(seconds))]
+
+
+def _is_seconds(given: object) -> bool:
+    is_number = isinstance(given, int | float) and not isinstance(given, bool)
+    return is_number and 0 < given < math.inf  # type: ignore[operator]
 
 
 def _place(check: Check) -> str:

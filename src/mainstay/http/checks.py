@@ -69,10 +69,16 @@ LOCAL_SESSIONS = Trap(
     "Who signed in at one replica is a stranger at the next, or everybody is after a restart of the cache.",
 )
 UNKNOWN_OPTION = Trap(
+    "mainstay.E207",
+    "MAINSTAY has {what}.",
+    "{hint}",
+    "An option that is spelt wrongly is an option that is not set; of `http` and `health` no replica starts with one.",
+)
+UNKNOWN_DEPENDENCY = Trap(
     "mainstay.W207",
     "MAINSTAY has {what}.",
     "{hint}",
-    "An option that is spelt wrongly is an option that is not set.",
+    "What is said of a dependency that nothing declares changes nothing.",
 )
 BAD_OPTION = Trap(
     "mainstay.E209",
@@ -119,6 +125,7 @@ TRAPS = (
     LOCAL_CACHE,
     LOCAL_SESSIONS,
     UNKNOWN_OPTION,
+    UNKNOWN_DEPENDENCY,
     BAD_OPTION,
     EARLY_ACK,
     UNSENT_POLICY,
@@ -230,7 +237,7 @@ def _values() -> Iterator[CheckMessage]:
         if problem.path.count("[") > 1 and problem.id != "http.unknown-option":
             found = "not known" if problem.id.endswith(".unknown-option") else problem.found
             facts = {"path": problem.path, "found": found, "expected": problem.expected}
-            yield report(BAD_OPTION, **facts, hint=problem.hint or "Correct it in the settings.")
+            yield report(BAD_OPTION, **facts, hint=problem.hint)
     if any(not problem.id.startswith("health.") for problem in problems.values()):
         return
     for path in http_options.read().adapted:
@@ -246,12 +253,13 @@ def _dependencies() -> Iterator[CheckMessage]:
     wishes = health.get("dependencies", {}) if isinstance(health, Mapping) else {}
     for name, wish in wishes.items() if environment.is_managed() and isinstance(wishes, Mapping) else ():
         if name not in WATCH.names and not (isinstance(wish, Mapping) and wish.get("off")):
-            yield _unknown(f"a dependency {name!r} that is none", str(name), WATCH.names)
+            what = f"a dependency {name!r} that is none"
+            yield _unknown(what, str(name), WATCH.names, UNKNOWN_DEPENDENCY)
 
 
-def _unknown(what: str, name: str, known: Any) -> CheckMessage:
+def _unknown(what: str, name: str, known: Any, trap: Trap = UNKNOWN_OPTION) -> CheckMessage:
     listed = f"There are {', '.join(sorted(known))}."
-    return report(UNKNOWN_OPTION, what=what, hint=nearest(name, known) or listed)
+    return report(trap, what=what, hint=nearest(name, known) or listed)
 
 
 def _reports() -> Iterator[CheckMessage]:

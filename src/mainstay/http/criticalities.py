@@ -8,6 +8,7 @@ does so only when the process is busy, and not at all in a project without a dec
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeVar, cast
@@ -15,6 +16,8 @@ from typing import Any, TypeVar, cast
 from asgiref.sync import iscoroutinefunction
 
 from mainstay.base.criticality import CRITICALITY, Criticality
+from mainstay.base.errors import InvalidInput, Problem, nearest
+from mainstay.http import dispatching
 from mainstay.http.exchange import EXCHANGE
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -30,23 +33,30 @@ def criticality(level: Criticality) -> Callable[[View], View]:
     """
     Say how important a view is; without it a view is ``CRITICAL``.
 
-    For functions, sync or async, and with ``method_decorator`` for ``dispatch`` of
-    class-based views. The innermost of two wins.
+    For functions, sync or async, and for classes of views, Django REST framework's among
+    them. The innermost of two wins.
 
     Raises:
-        TypeError: It is no `Criticality`.
+        InvalidInput: It is no `Criticality`, or the class is no view.
 
     Example:
         >>> @criticality(Criticality.SHEDDABLE)
         ... def suggestions(request): ...
     """
+    caller = sys._getframe(1)
+    where = f"{caller.f_code.co_filename}:{caller.f_lineno}"
     if not isinstance(level, Criticality):
-        hint = "; write @criticality(Criticality.SHEDDABLE) above the view" if callable(level) else ""
-        raise TypeError(f"one of Criticality, not {level!r}{hint}")
+        levels = [f"Criticality.{each.name}" for each in Criticality]
+        expected = f"one of {', '.join(levels)}"
+        raise InvalidInput(
+            [Problem("http.bad-criticality", where, "criticality", expected, repr(level), _meant(level))]
+        )
 
     def decorate(view: View) -> View:
         global _declared
         _declared = True
+        if isinstance(view, type):
+            return cast("View", dispatching.decorate(view, decorate, "criticality", where))
         if iscoroutinefunction(view):
 
             @functools.wraps(view)
@@ -66,6 +76,17 @@ def criticality(level: Criticality) -> Callable[[View], View]:
         return cast("View", respond)
 
     return decorate
+
+
+def _meant(given: object) -> str:
+    """The level that was meant, where one can tell."""
+    if callable(given):
+        return "write @criticality(Criticality.SHEDDABLE) above the view"
+    if not isinstance(given, str):
+        return ""
+    word = given.strip().replace("-", "_").upper().removeprefix("CRITICALITY.")
+    guess = nearest(word, [each.name for each in Criticality])
+    return guess.replace("'", "Criticality.", 1).replace("'", "")
 
 
 def of_path(path: str) -> Criticality:

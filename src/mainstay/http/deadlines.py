@@ -18,12 +18,17 @@ from typing import Any, TypeVar, cast
 from asgiref.sync import iscoroutinefunction
 
 from mainstay.base.deadline import DEADLINE, NEVER, Deadline, within
+from mainstay.base.errors import InvalidInput, Problem
+from mainstay.http import dispatching
 
 View = TypeVar("View", bound=Callable[..., Any])
 
 _MILLISECONDS = re.compile("[0-9]{1,9}")
 """Plain digits; anything else, also a header that came twice, says nothing."""
 
+_WORDS = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h)?\s*")
+UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
+"""What mainstay.toml knows, by which a text is guessed at."""
 
 DECORATED: dict[str, float] = {}
 """Most seconds that `deadline` was given, by the place where it stands; for the system checks."""
@@ -50,24 +55,28 @@ def deadline(seconds: float) -> Callable[[View], View]:
     A caller that has less time keeps it, and the edge is one: it gives each request ``timeouts.request`` of
     mainstay.toml. An async view is cancelled at its deadline; a sync one stops at the next checkpoint, which
     every query is, and its own end; the answer is 504, and ``ATOMIC_REQUESTS`` takes back what it did. For
-    functions, sync or async, and with ``method_decorator`` for ``dispatch`` of class-based views, Django
-    REST framework's among them.
+    functions, sync or async, and for classes of views, Django REST framework's among them.
 
     Raises:
-        ValueError: It is not a number of seconds above 0.
+        InvalidInput: It is not a number of seconds above 0, or the class is no view.
 
     Example:
         >>> @deadline(2.0)
         ... def search(request): ...
     """
-    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 < seconds < NEVER:
-        hint = "; write @deadline(2.0) above the view" if callable(seconds) else ""
-        raise ValueError(f"a deadline is a number of seconds above 0, not {seconds!r}{hint}")
     caller = sys._getframe(1)
+    where = f"{caller.f_code.co_filename}:{caller.f_lineno}"
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 < seconds < NEVER:
+        expected = "a number of seconds above 0, such as 2.0"
+        raise InvalidInput(
+            [Problem("http.bad-deadline", where, "deadline", expected, repr(seconds), _meant(seconds))]
+        )
     place = f"{caller.f_globals.get('__name__', '')}, line {caller.f_lineno}"
     DECORATED[place] = max(seconds, DECORATED.get(place, 0.0))
 
     def decorate(view: View) -> View:
+        if isinstance(view, type):
+            return cast("View", dispatching.decorate(view, decorate, "deadline", where))
         if iscoroutinefunction(view):
 
             @functools.wraps(view)
@@ -94,6 +103,16 @@ def deadline(seconds: float) -> Callable[[View], View]:
         return cast("View", respond)
 
     return decorate
+
+
+def _meant(given: object) -> str:
+    """The line that was meant, where one can tell."""
+    if callable(given):
+        return "write @deadline(2.0) above the view"
+    match = _WORDS.fullmatch(given) if isinstance(given, str) else None
+    if match is None:
+        return ""
+    return f"write @deadline({float(match[1]) * UNITS[match[2] or 's']:g}): the number alone, in seconds"
 
 
 async def _await_within(seconds: float, start: Callable[[], Awaitable[Any]]) -> Any:

@@ -27,7 +27,6 @@ from mainstay.http.exchange import EXCHANGE
 from mainstay.http.limits import fields
 from mainstay.http.problems import Problem, handlers
 from mainstay.http.problems.responses import fill, prefers_page, respond
-from mainstay.observability import reports
 
 MARK = "_mainstay_problem"
 """The attribute of a request that says which problem its exception is."""
@@ -78,9 +77,7 @@ class EntranceMiddleware:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
         if problem := unavailable.problem(error):
-            if unavailable.reason(error):
-                reports.report_outage(error)
-            return refuse(request, problem)
+            return refuse(request, problem, unavailable.note(error))
         if problem := handlers.refusal(error):
             setattr(request, MARK, problem)
         return None
@@ -107,12 +104,23 @@ def _let_go(token: Token[Any]) -> None:
         REQUEST.reset(token)
 
 
-def refuse(request: HttpRequest, problem: Problem) -> HttpResponse:
-    """Answer with a problem; one of the server's own is said in the log, in one line."""
+def refuse(request: HttpRequest, problem: Problem, why: str = "") -> HttpResponse:
+    """
+    Answer with a problem; one of the server's own is said in the log, in one line beside the access line.
+
+    ``why`` is for that line only, where the operator shall read more than the client.
+    """
+    response = respond(request, problem)
     if problem.status >= 500:
         said = {"path": request.path, "method": request.method}
-        _logger.warning("answered %s: %s", problem.status, problem.detail, extra=said)
-    return respond(request, problem)
+        _logger.warning("answered %s: %s", problem.status, why or problem.detail, extra=said)
+        _mark_logged(response)
+    return response
+
+
+def _mark_logged(response: HttpResponse) -> None:
+    """As django.utils.log.log_response marks what it has told: Django then says nothing of its own."""
+    response._has_been_logged = True  # type: ignore[attr-defined]
 
 
 def settle(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
@@ -154,7 +162,7 @@ def last_resort(request: HttpRequest, error: Exception) -> HttpResponse:
     except Exception:  # the log is what is broken; the client gets an answer all the same
         sys.stderr.write(f"mainstay: the log failed while telling of {type(error).__name__}\n")
     response = respond(request, unavailable.problem(error) or Problem(500))
-    response._has_been_logged = True  # type: ignore[attr-defined]  # as django.utils.log.log_response marks it
+    _mark_logged(response)
     return response
 
 
@@ -163,6 +171,7 @@ def _mark_failed(sender: Any, request: HttpRequest | None = None, **kwargs: Any)
     error = sys.exc_info()[1]
     if isinstance(request, HttpRequest) and error is not None:
         setattr(request, MARK, unavailable.problem(error) or Problem(500))
+        unavailable.count(error)
 
 
 def _unresolved(request: HttpRequest, response: HttpResponse) -> Problem | None:

@@ -43,10 +43,11 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One key: what its value has to be, the test for that, and the words it can be one of."""
+    """One key: what its value has to be, the test for that, one that fits, and the words it can be one of."""
 
     expected: str
     fits: Callable[[Any], bool]
+    example: Any
     words: tuple[str, ...] = ()
 
 
@@ -64,16 +65,21 @@ def _is_paths(value: Any) -> bool:
 
 
 OPTIONS = {
-    "deadline": Option("seconds, more than 0 and at most 86400", _is_seconds),
+    "deadline": Option("seconds, more than 0 and at most 86400", _is_seconds, DEADLINE),
     "admission": Option(
         "one of " + ", ".join(map(repr, MODES)),
         lambda value: isinstance(value, str) and value in MODES,
+        MODES[1],
         MODES,
     ),
-    "native": Option("True or False", _is_bool),
-    "adapted": Option("a list of middleware as MIDDLEWARE names them", _is_paths),
-    "problem_base": Option("text that stands before a kind of problem", lambda value: isinstance(value, str)),
-    "rate_limits": Option("a dictionary", lambda value: isinstance(value, Mapping)),
+    "native": Option("True or False", _is_bool, False),
+    "adapted": Option("a list of middleware as MIDDLEWARE names them", _is_paths, ["shop.middleware.Audit"]),
+    "problem_base": Option(
+        "a text, behind which the kind of a problem is put",
+        lambda value: isinstance(value, str),
+        "https://docs.example/problems/",
+    ),
+    "rate_limits": Option("a dictionary", lambda value: isinstance(value, Mapping), {"enabled": False}),
 }
 
 
@@ -115,10 +121,17 @@ def _judge(name: Any, value: Any) -> list[Problem]:
         return [Problem("http.unknown-option", "settings", where, expected, repr(name), hint)]
     if option.fits(value):
         return []
-    hint = nearest(value, option.words) if isinstance(value, str) and option.words else ""
-    return [_problem(f'["{name}"]', option.expected, value, hint)]
+    guess = nearest(value, option.words) if isinstance(value, str) and option.words else ""
+    return [_problem(f'["{name}"]', option.expected, value, guess or such_as(name, option.example))]
 
 
-def _problem(key: str, expected: str, found: Any, hint: str = "") -> Problem:
+def such_as(key: str, example: Any) -> str:
+    """How a line of the settings looks that would do."""
+    return f'such as "{key}": ' + (f'"{example}"' if isinstance(example, str) else repr(example)).replace(
+        "'", '"'
+    )
+
+
+def _problem(key: str, expected: str, found: Any, hint: str = 'such as "http": {"deadline": 5.0}') -> Problem:
     where = f'MAINSTAY["{SECTION}"]{key}'
     return Problem("http.bad-option", "settings", where, expected, repr(found), hint)

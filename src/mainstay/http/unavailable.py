@@ -1,36 +1,76 @@
 """
-Which errors mean "not now" rather than "broken", and are told the caller as such.
+Which errors of the database are told the caller as something else than a fault of the code.
 
-A pool with no connection left, a primary that is being replaced, a statement that took
-too long: the same request may succeed a second later, so the caller is told 503 and
-when to come back, in place of an error 500 and a traceback.
+A pool with no connection left, a primary that is being replaced, a disk that is full: the same
+request may succeed later, so the caller is told 503 and when to come back, in place of an error
+500 and a traceback. A statement that reached its limit is 504 and told no time: the database is
+well, and the same again would take as long.
 """
 
 from __future__ import annotations
 
-from django.db.utils import InterfaceError, OperationalError
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.db.utils import InterfaceError, InternalError, OperationalError
 from django.http.request import UnreadablePostError
 
 from mainstay.base.deadline import DeadlineExceeded
 from mainstay.http.problems import Problem
+from mainstay.observability import Figure, register, reports
+from mainstay.observability.figures import Count
 
 RETRY_AFTER = 1
 """Seconds; a pool has a free connection again within one, and a failover takes little more."""
 
-POSTGRES_STATES = (
-    "08",  # connection exceptions
-    "57P",  # shutdown, crash, cannot connect now
-    "53300",  # too many connections
-    "25006",  # read-only: the old primary, just demoted
-    "57014",  # statement time limit
-    "55P03",  # lock time limit
-)
-"""SQLSTATE prefixes (PostgreSQL documentation, appendix A)."""
+ROOM_AFTER = 5
+"""Seconds; a full disk does not mend itself, and who comes every second only adds to what it cannot take."""
 
-REASONS = {
-    "PoolTimeout": "no database connection was free in time",
-    "TooManyRequests": "the database pool is full",
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One way in which a database fails a request."""
+
+    name: str
+    """The label of its count."""
+
+    told: str
+    """What the client reads after "Try again in a moment"."""
+
+    noted: str = ""
+    """What the log says, where that is more than a client shall know."""
+
+    retry_after: int = RETRY_AFTER
+
+
+CANNOT_ANSWER = "the database cannot answer now"
+UNREACHABLE = Trouble("unreachable", "the database cannot be reached")
+OUTCOME_UNKNOWN = Trouble("outcome-unknown", "the outcome is unknown: repeat with the same key")
+STATEMENT = Trouble("statement", "", "a statement took longer than `timeouts.statement`, or was canceled")
+NAMES = {
+    "PoolTimeout": Trouble("pool", "no database connection was free in time"),
+    "TooManyRequests": Trouble("pool", "the database pool is full"),
 }
+"""By the name of psycopg_pool's error."""
+
+STATES = {
+    "08": Trouble("unreachable", CANNOT_ANSWER, "the connection to the database was lost"),
+    "57P": Trouble("unreachable", CANNOT_ANSWER, "the database server ends, or is starting"),
+    "53300": Trouble("connections", CANNOT_ANSWER, "the database server has lent out all its connections"),
+    "53": Trouble(
+        "resources", CANNOT_ANSWER, "the database server has no disk space or memory left", ROOM_AFTER
+    ),
+    "58000": Trouble("resources", CANNOT_ANSWER, "the database server's own system failed it", ROOM_AFTER),
+    "58030": Trouble(
+        "resources", CANNOT_ANSWER, "the database server cannot read or write its files", ROOM_AFTER
+    ),
+    "25006": Trouble("read-only", CANNOT_ANSWER, "the database takes no writes: it is no primary any more"),
+    "55P03": Trouble("lock", CANNOT_ANSWER, "a lock was not free within `timeouts.lock`"),
+    "57014": STATEMENT,
+}
+"""By SQLSTATE or how it begins, the longer first (PostgreSQL documentation, appendix A)."""
+
+TROUBLES = (UNREACHABLE, OUTCOME_UNKNOWN, *NAMES.values(), *STATES.values())
 
 
 def problem(error: BaseException) -> Problem | None:
@@ -41,26 +81,74 @@ def problem(error: BaseException) -> Problem | None:
         return Problem(400, "incomplete-body")
     if isinstance(error, DeadlineExceeded):
         return Problem(504, "deadline-exceeded")
-    if why := reason(error):
-        slug = "outcome-unknown" if type(error).__name__ == "OutcomeUnknown" else "unavailable"
-        return Problem(503, slug, f"Try again in a moment: {why}.", retry_after=RETRY_AFTER)
-    return None
+    trouble = find(error)
+    if trouble is None:
+        return None
+    if trouble is STATEMENT:
+        return Problem(504, "statement-timeout")
+    slug = "outcome-unknown" if trouble is OUTCOME_UNKNOWN else "unavailable"
+    detail = f"Try again in a moment: {trouble.told}."
+    return Problem(503, slug, detail, retry_after=trouble.retry_after)
 
 
-def reason(error: BaseException) -> str | None:
-    """Why a request cannot be answered now, or ``None`` for an error that is a real one."""
+def find(error: BaseException) -> Trouble | None:
+    """What is wrong with the database, or ``None`` for an error that is a real one."""
     if type(error).__name__ == "OutcomeUnknown":
-        return "the outcome is unknown: repeat with the same key"
-    if not isinstance(error, OperationalError | InterfaceError):
+        return OUTCOME_UNKNOWN
+    # psycopg takes 25006 for an internal error, and all other states here for operational ones.
+    if not isinstance(error, OperationalError | InterfaceError | InternalError):
         return None
     cause = error.__cause__
-    if known := REASONS.get(type(cause).__name__):
+    if known := NAMES.get(type(cause).__name__):
         return known
     state = getattr(cause, "sqlstate", None)
-    if state is None:
-        return "the database cannot be reached" if _is_from_psycopg(cause) else None
-    return "the database cannot answer now" if state.startswith(POSTGRES_STATES) else None
+    if state is not None:
+        return next((trouble for begin, trouble in STATES.items() if state.startswith(begin)), None)
+    is_lost = _is_from_psycopg(cause) and not isinstance(error, InternalError)
+    return UNREACHABLE if is_lost else None
 
 
 def _is_from_psycopg(cause: BaseException | None) -> bool:
     return type(cause).__module__.startswith("psycopg")
+
+
+def note(error: BaseException) -> str:
+    """
+    Count what is wrong with the database, report it where it is an outage, and say it for the log.
+
+    To be called once for each request that it fails. Empty for any other error.
+    """
+    trouble = count(error)
+    if trouble is None:
+        return ""
+    reports.report_outage(error)
+    cause = error.__cause__ or error
+    state = getattr(cause, "sqlstate", None)
+    said = type(cause).__name__ + (f", SQLSTATE {state}" if state else "")
+    return f"{trouble.noted or trouble.told} ({said})"
+
+
+def count(error: BaseException) -> Trouble | None:
+    """Count what is wrong with the database, if that is what the error is; for one that is reported elsewhere."""
+    trouble = find(error)
+    if trouble is not None:
+        _counts[trouble.name].add()
+    return trouble
+
+
+_counts = {trouble.name: Count() for trouble in TROUBLES}
+
+
+def figures() -> Iterator[Figure]:
+    """All of them from the start: a count whose first value is 1 never rose, as Prometheus sees it."""
+    for name, number in _counts.items():
+        yield Figure(
+            "mainstay_db_failures_total",
+            "Requests answered 503 or 504 because of the database, by what was wrong.",
+            number.value,
+            "counter",
+            (("reason", name),),
+        )
+
+
+register("unavailable", figures)

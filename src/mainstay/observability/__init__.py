@@ -9,9 +9,9 @@ Logs, metrics, traces and error reports of one process: one schema, one set-up c
 from __future__ import annotations
 
 from mainstay.base.context import request_id
-from mainstay.base.tracecontext import current_trace
+from mainstay.base.tracecontext import current_trace, trace_headers
 from mainstay.observability.figures import Figure, register
 from mainstay.observability.reports import setup
 from mainstay.observability.traces import TRACING
 
-__all__ = ["TRACING", "Figure", "current_trace", "register", "request_id", "setup"]
+__all__ = ["TRACING", "Figure", "current_trace", "register", "request_id", "setup", "trace_headers"]

@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import logging
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
 from threading import Lock
+
+from mainstay.base.errors import InvalidInput, Problem
 
 SAMPLES_LIMIT = 500
 """Samples that one source may yield; what comes after is left out, and counted as a failure of the source."""
@@ -82,9 +85,36 @@ class Registry:
     failures: dict[str, int] = field(default_factory=dict)
 
     def register(self, capability: str, source: Source) -> None:
-        """Ask ``source`` at each scrape. The same capability again replaces what it registered before."""
+        """
+        Ask ``source`` at each scrape; the same function again, as of a module that is imported anew, replaces itself.
+
+        Raises:
+            InvalidInput: The source cannot be called, the name is none, or another source has it, which nobody
+                would ask any more.
+        """
+        caller = sys._getframe(1)
+        where = f"{caller.f_code.co_filename}:{caller.f_lineno}"
+        if problem := self._refuse(capability, source, where):
+            raise InvalidInput([problem])
         self.sources[capability] = source
         self.failures.setdefault(capability, 0)
+
+    def _refuse(self, capability: object, source: object, where: str) -> Problem | None:
+        if not isinstance(capability, str) or not capability:
+            expected = 'the name of what it counts, such as register("carts", figures)'
+            return Problem("metrics.bad-source", where, "register", expected, repr(capability))
+        if not callable(source):
+            expected = "a function that yields Figure values at each scrape"
+            hint = f'def figures(): yield Figure("shop_{capability}", "What it means.", …)'
+            return Problem(
+                "metrics.bad-source", where, f"register({capability!r})", expected, repr(source), hint
+            )
+        before = self.sources.get(capability)
+        if before is None or _place(before) == _place(source):
+            return None
+        found = f"a second one; {_place(before)} has the name"
+        hint = "give it a name of its own, or yield the figures of both from one function"
+        return Problem("metrics.second-source", where, f"register({capability!r})", "one source", found, hint)
 
     def unregister(self, capability: str) -> None:
         self.sources.pop(capability, None)
@@ -115,6 +145,12 @@ class Registry:
                 "figures of %s are missing: %s", capability, why, extra={"capability": capability}
             )
         self.failures[capability] += 1
+
+
+def _place(source: object) -> str:
+    """Where a function stands; what is no function is told apart by what it is."""
+    code = getattr(source, "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code else repr(source)
 
 
 FIGURES = Registry()

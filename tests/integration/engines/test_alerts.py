@@ -261,6 +261,22 @@ def test_a_pool_that_is_exhausted(tmp_path: Path, values: str, firing: list[dict
     play(tmp_path, {name: values}, "PoolExhausted", "2m30s", firing)
 
 
+@pytest.mark.parametrize(
+    ("reason", "values", "firing"),
+    [
+        ("resources", "0 0+1x40", [{"service": "catalog", "severity": "critical"}]),  # few, among many reads
+        ("resources", "0 0 1x40", []),  # one that asked for too much memory
+        ("resources", "7x40", []),  # long ago
+        ("lock", "0+9x40", []),
+    ],
+)
+def test_a_database_that_is_out_of_room(
+    tmp_path: Path, reason: str, values: str, firing: list[dict[str, str]]
+) -> None:
+    name = f'mainstay_db_failures_total{{reason="{reason}",service="catalog",process="catalog.web.1"}}'
+    play(tmp_path, {name: values}, "DatabaseOutOfResources", "5m", firing)
+
+
 @pytest.mark.parametrize(("free", "firing"), [("9x40", [{"severity": "critical"}]), ("11x40", [])])
 def test_a_disk_that_is_nearly_full(tmp_path: Path, free: str, firing: list[dict[str, str]]) -> None:
     series = {

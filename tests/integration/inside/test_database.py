@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -134,10 +136,91 @@ def test_middleware_that_needs_the_database_is_503_too(start: Start, free_port: 
     _assert_problem(start("wsgi", DATABASE_URL=url, SHOP_COUNTS="1").get("/"))
 
 
-def test_statement_limit_is_503(start: Start, url: str) -> None:
-    replica = start("wsgi", DATABASE_URL=url, MAINSTAY_STATEMENT_TIMEOUT="0.2")
+@both
+def test_a_statement_that_reaches_its_limit_is_told_no_time_to_come_back(
+    start: Start, url: str, interface: str
+) -> None:
+    """The database is well, and the same again would take as long."""
+    replica = start(interface, DATABASE_URL=url, MAINSTAY_STATEMENT_TIMEOUT="0.2")
     assert replica.get("/database/1/").status == 200
-    _assert_problem(replica.get("/database/3000/"))
+    slow = replica.get("/database/3000/")
+    assert (slow.status, slow.json()["type"]) == (504, "/problems/statement-timeout")
+    assert "retry-after" not in slow.headers
+    assert _failures(replica, "statement") == 1
+    (said,) = _answered(replica, 1)
+    assert "`timeouts.statement`" in said
+
+
+def test_a_lock_that_is_not_had_is_503(start: Start, url: str) -> None:
+    """Somebody else's work is in the way, and is over soon."""
+    replica = start("wsgi", DATABASE_URL=url, MAINSTAY_LOCK_TIMEOUT="0.2")
+    with psycopg.connect(url) as holder:
+        holder.execute("LOCK TABLE shop_item IN ACCESS EXCLUSIVE MODE")
+        _assert_problem(replica.get("/items/"))
+    assert _failures(replica, "lock") == 1
+    assert replica.get("/items/").status == 200
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path, postgres: Database, url: str) -> Iterator[None]:
+    """The project's table lies on a disk of two megabytes."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m,mode=0700", "mainstay", str(place)],
+        capture_output=True,
+        text=True,
+    )
+    if mounted.returncode:
+        pytest.skip(f"only root may mount a small disk: {mounted.stderr.strip()}")
+    space = f"small_{url.rpartition('_')[2]}"
+    try:
+        postgres.execute(f"CREATE TABLESPACE {space} LOCATION '{place}'")
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(f"ALTER TABLE shop_item SET TABLESPACE {space}")
+        yield
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("DROP TABLE shop_item")
+        postgres.execute(f"DROP TABLESPACE {space}")
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+@both
+@pytest.mark.usefixtures("small_disk")
+def test_a_full_disk_refuses_writes_and_says_when_to_come_back(
+    start: Start, url: str, interface: str
+) -> None:
+    replica = start(interface, DATABASE_URL=url)
+    with psycopg.connect(url, autocommit=True) as connection, pytest.raises(psycopg.errors.DiskFull):
+        connection.execute(
+            "INSERT INTO shop_item (name) SELECT repeat('x', 40) || n FROM generate_series(1, 100000) n"
+        )
+    answers = [replica.request("POST", f"/add/{name}/") for name in "ab"]
+    for answer in answers:
+        _assert_problem(answer, after="5")
+        assert answer.json()["type"] == "/problems/unavailable"
+    assert replica.get("/items/").status == 200
+    assert replica.get("/readyz").status == 200
+    assert _failures(replica, "resources") == 2
+    assert ["DiskFull, SQLSTATE 53100" in said for said in _answered(replica, 2)] == [True, True]
+
+
+def _answered(replica: Replica, refused: int) -> list[str]:
+    """What the log says of so many refused requests beside their access lines."""
+    until = time.monotonic() + 5
+    while sum(line["status"] >= 500 for line in replica.lines()) < refused and time.monotonic() < until:
+        time.sleep(0.02)
+    assert replica.lines("django.request") == []
+    said = [line["event"] for line in replica.lines("mainstay.http")]
+    return [event for event in said if event.startswith("answered")]
+
+
+def _failures(replica: Replica, reason: str) -> float:
+    """What `mainstay_db_failures_total` says."""
+    name = f'mainstay_db_failures_total{{reason="{reason}"}} '
+    page = replica.get("/metrics").body.decode()
+    return float(next(line for line in page.splitlines() if line.startswith(name)).removeprefix(name))
 
 
 @pytest.fixture
@@ -221,9 +304,9 @@ def test_a_read_whose_standby_is_lost_under_it_is_answered_by_the_primary(
     assert answer.json()["names"] == ["new", "old"]
 
 
-def _assert_problem(answer: Response) -> None:
+def _assert_problem(answer: Response, after: str = "1") -> None:
     assert answer.status == 503
-    assert answer.headers["retry-after"] == "1"
+    assert answer.headers["retry-after"] == after
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["status"] == 503
     assert answer.json()["request_id"]

@@ -208,6 +208,16 @@ def test_a_new_trace_is_valid_and_unlike_every_other() -> None:
 
 def test_outside_of_a_request_there_is_none() -> None:
     assert tracecontext.current_trace() is None
+    assert tracecontext.trace_headers() == {}
+
+
+def test_the_headers_for_whatever_is_called_are_those_of_the_request() -> None:
+    trace = new_trace()
+    token = tracecontext.TRACE.set(trace)
+    try:
+        assert tracecontext.trace_headers() == {"traceparent": trace.header()}
+    finally:
+        tracecontext.TRACE.reset(token)
 
 
 @given(st.text(max_size=80), st.text(max_size=80))

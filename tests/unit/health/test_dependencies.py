@@ -47,14 +47,41 @@ def watching(*dependencies: Dependency, forgotten: float = 60.0) -> Watch:
 @pytest.mark.parametrize("seconds", ["1s", None, 0, -1.0, float("nan"), float("inf"), True, [1.0], 1j])
 def test_a_time_that_is_none_is_refused_where_it_is_declared(name: str, seconds: Any) -> None:
     given: dict[str, Any] = {name: seconds}
-    with pytest.raises(ValueError, match=f"`{name}` of dependency 'search' is a number of seconds above 0"):
+    with pytest.raises(InvalidInput) as caught:
         dependency("search", **given)
+    (problem,) = caught.value.problems
+    assert (problem.id, problem.path, problem.found) == ("health.bad-dependency", name, repr(seconds))
+    assert problem.where.startswith(f"{__file__}:")
 
 
 def test_a_role_that_is_none_is_refused_where_it_is_declared() -> None:
-    told = "`role` of dependency 'search' is one of vital, degrading, optional, not 'vitel'; did you mean 'vital'?"
-    with pytest.raises(ValueError, match=re.escape(told)):
-        dependency("search", role="vitel")
+    with pytest.raises(InvalidInput) as caught:
+        dependency("search", role="vitel", limit=0)
+    role, limit = caught.value.problems
+    assert (role.path, role.expected, role.hint) == (
+        "role",
+        "one of vital, degrading, optional",
+        "did you mean 'vital'?",
+    )
+    assert limit.path == "limit"
+
+
+def test_parentheses_that_are_missing_are_told_and_nothing_is_declared() -> None:
+    """It would give back a function that declares whatever it is called with, and calls nothing."""
+    with pytest.raises(InvalidInput) as caught:
+
+        @dependency  # type: ignore[arg-type]
+        def search_answers() -> None: ...
+
+    (problem,) = caught.value.problems
+    assert problem.id == "health.bad-dependency"
+    assert problem.hint == 'write @dependency("search") above the function'
+    assert problem.where.startswith(f"{__file__}:")
+
+
+def test_what_cannot_be_asked_is_no_dependency() -> None:
+    with pytest.raises(InvalidInput, match=r"health\.bad-dependency"):
+        dependency("search")("not a function")  # type: ignore[arg-type]
 
 
 def test_a_second_function_of_the_same_name_is_refused_and_the_same_one_is_not() -> None:
@@ -62,10 +89,11 @@ def test_a_second_function_of_the_same_name_is_refused_and_the_same_one_is_not()
     watch = watching(Dependency("search", well))
     watch.declare(Dependency("search", broken))
     watch.declare(Dependency("search", broken, Role.VITAL))
-    with pytest.raises(
-        ValueError, match=r"'search' of .*test_dependencies.py:\d+ is declared already, in .*:\d+: give"
-    ):
+    with pytest.raises(InvalidInput, match=r"health\.second-dependency") as caught:
         watch.declare(Dependency("search", well))
+    assert re.fullmatch(
+        r"a second one; .*test_dependencies.py:\d+ has the name", caught.value.problems[0].found
+    )
     assert watch.observe()["search"].role is Role.VITAL
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -80,7 +82,7 @@ def test_a_sound_project_is_silent():
         (checks.UNKNOWN_OPTION, {"MAINSTAY": {"http": {"problem_bas": ""}}}),
         (checks.UNKNOWN_OPTION, {"MAINSTAY": {"http": None}}),
         (checks.UNKNOWN_OPTION, {"MAINSTAY": []}),
-        (checks.UNKNOWN_OPTION, {"MAINSTAY": {"health": {"dependencies": {"cash:default": {}}}}}),
+        (checks.UNKNOWN_DEPENDENCY, {"MAINSTAY": {"health": {"dependencies": {"cash:default": {}}}}}),
         (checks.BAD_OPTION, {"MAINSTAY": {"http": {"deadline": "soon"}}}),
         (checks.BAD_OPTION, {"MAINSTAY": {"http": {"rate_limits": {"replica": 2}}}}),
         (checks.BAD_OPTION, {"MAINSTAY": {"http": {"rate_limits": {"replicas": "x"}}}}),
@@ -136,7 +138,7 @@ def test_options_that_there_are_not_are_told_with_those_that_there_are(sound):
     ]
     (limits, limits_hint), (role, role_hint), (rol, _) = told
     assert limits.startswith(
-        'MAINSTAY["http"]["rate_limits"][\'replica\'] is not known, and has to be one of block_share'
+        'MAINSTAY["http"]["rate_limits"]["replica"] is not known, and has to be one of block_share'
     )
     path = 'MAINSTAY["health"]["dependencies"]["search"]'
     assert role == f"{path}[\"role\"] is 'vitel', and has to be one of vital, degrading, optional."
@@ -163,7 +165,7 @@ def test_all_that_is_wrong_is_told_at_once_and_nothing_twice(sound):
     sound.MAINSTAY = {"http": {"deadline": "soon", "rate_limits": {"replicas": "x"}}}
     assert [message.msg.partition(" is ")[0] for message in checks.check_settings()] == [
         'MAINSTAY["http"]["deadline"]',
-        'MAINSTAY["http"]["rate_limits"][\'replicas\']',
+        'MAINSTAY["http"]["rate_limits"]["replicas"]',
     ]
     sound.MAINSTAY = {"http": {"rate_limits": 7}}
     assert found() == [checks.BAD_OPTION.id]
@@ -191,6 +193,38 @@ def test_a_deadline_that_the_edge_cuts_short_is_told(sound, monkeypatch):
     monkeypatch.setenv("MAINSTAY_REQUEST_TIMEOUT", "10")
     (message,) = [each for each in checks.check_settings() if each.id == "mainstay.W213"]
     assert message.msg.startswith(f"@deadline(30) at {__name__}, line ")
+
+
+VALUES = [
+    {"http": {"deadline": "soon"}},
+    {"http": {"native": "yes", "admission": "maybe", "problem_base": 7}},
+    {"http": {"rate_limits": 7}},
+    {"http": {"rate_limits": {"enabled": 1, "url": 2, "prefix": 3, "replicas": "x", "timeout": 99}}},
+    {"http": {"rate_limits": {"block_share": 7, "when_unavailable": "", "zzz": 1}}},
+    {"health": {"dependencies": 7}},
+    {"health": {"dependencies": {"broker": 7}}},
+    {"health": {"dependencies": {"broker": {"role": 7, "limit": "x", "off": 1, "zzz": 1}}}},
+]
+
+
+@pytest.mark.parametrize("given", VALUES, ids=range(len(VALUES)))
+def test_whatever_does_not_fit_has_an_example_that_does(sound, given):
+    sound.MAINSTAY = given
+    told = [message for message in checks.check_settings() if message.id == checks.BAD_OPTION.id]
+    assert told
+    for message in told:
+        place, _, words = message.msg.partition(" is ")
+        assert "'" not in place
+        if not message.hint.startswith("did you mean"):
+            ((key, value),) = ast.literal_eval(f"{{{message.hint.removeprefix('such as ')}}}").items()
+            path = re.findall(r'"([^"]+)"', place)
+            assert key == path[-1] or words.startswith("not known")
+            sound.MAINSTAY = {path[0]: nested([*path[1:-1], key], value)}
+            assert checks.BAD_OPTION.id not in found()
+
+
+def nested(path, value):
+    return {path[0]: nested(path[1:], value) if path[1:] else value}
 
 
 def test_a_misspelt_option_has_a_hint(sound):
@@ -234,7 +268,7 @@ def test_the_apps_register_their_checks():
         "print(sorted(message.id for message in run_checks()))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['mainstay.W101', 'mainstay.W201', 'mainstay.W207']"
+    assert done.stdout.strip() == "['mainstay.E207', 'mainstay.W101', 'mainstay.W201']"
 
 
 def test_a_role_that_is_none_ends_a_server_and_no_command_before_its_check(monkeypatch):

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.test import override_settings
+from django.test import RequestFactory, override_settings
 from django.urls import path
 from django.utils.decorators import method_decorator
 from django.views import View
 
 from mainstay.base.deadline import DEADLINE, DeadlineExceeded, check, current_deadline
+from mainstay.base.errors import InvalidInput
 from mainstay.health.lifecycle import Lifecycle
 from mainstay.http import deadlines
 from mainstay.http.admission import Admission, Fixed
@@ -57,15 +58,49 @@ def test_a_stranger_is_not_believed() -> None:
 def test_a_decorator_without_its_seconds_says_how_it_is_written() -> None:
     def view(request: object) -> None: ...
 
-    with pytest.raises(ValueError, match=r"write @deadline\(2\.0\) above the view"):
+    with pytest.raises(InvalidInput, match=r"write @deadline\(2\.0\) above the view"):
         deadline(view)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("seconds", [0, -1, float("nan"), float("inf"), True, "2.0", None, [2.0], 2j])
 def test_a_decorator_without_a_limit_is_refused(seconds: Any) -> None:
     """Where it stands, at import; the first request would be too late."""
-    with pytest.raises(ValueError, match="number of seconds above 0"):
+    with pytest.raises(InvalidInput, match="number of seconds above 0") as caught:
         deadline(seconds)
+    (problem,) = caught.value.problems
+    assert problem.id == "http.bad-deadline"
+    assert problem.where.startswith(f"{__file__}:")
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"), [("2s", "2"), ("2.5", "2.5"), (" 300ms ", "0.3"), ("1 m", "60"), ("soon", "")]
+)
+def test_a_time_that_is_a_text_is_told_as_a_number(given: Any, meant: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        deadline(given)
+    hint = f"write @deadline({meant}): the number alone, in seconds" if meant else ""
+    assert caught.value.problems[0].hint == hint
+
+
+def test_a_class_of_views_is_given_a_time_as_its_dispatch_is() -> None:
+    @deadline(0.2)
+    class Late(View):
+        async def get(self, request: HttpRequest) -> HttpResponse:
+            await asyncio.sleep(5)
+            return HttpResponse()
+
+    assert isinstance(Late, type)
+    with pytest.raises(DeadlineExceeded):
+        asyncio.run(Late.as_view()(RequestFactory().get("/")))
+
+
+def test_a_class_that_is_no_view_is_given_none() -> None:
+    with pytest.raises(InvalidInput, match=r"http\.bad-view") as caught:
+
+        @deadline(2)
+        class Orders: ...
+
+    assert caught.value.problems[0].where.startswith(f"{__file__}:")
 
 
 # --- the two entrances around plain applications ---------------------------------------

@@ -271,17 +271,25 @@ class Poll(View):
         return plain(request)
 
 
+@criticality(Criticality.SHEDDABLE)
+class Ranking(View):
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return plain(request)
+
+
 urlpatterns = [
     path("plain/", plain),
     path("suggestions/<int:number>/", suggestions),
     path("pay/", pay),
     path("poll/", Poll.as_view()),
+    path("ranking/", Ranking.as_view()),
 ]
 LEVELS = {
     "/plain/": Criticality.CRITICAL,
     "/suggestions/7/": Criticality.SHEDDABLE,
     "/pay/": Criticality.CRITICAL_PLUS,
     "/poll/": Criticality.SHEDDABLE_PLUS,
+    "/ranking/": Criticality.SHEDDABLE,
     "/nowhere/": Criticality.CRITICAL,
 }
 
@@ -355,12 +363,31 @@ async def test_the_view_and_its_calls_know_it(where: str, level: Criticality) ->
 
 
 def test_a_level_that_is_none_is_refused() -> None:
-    with pytest.raises(TypeError, match="one of Criticality"):
+    with pytest.raises(InvalidInput, match=r"one of Criticality\.SHEDDABLE, ") as caught:
         criticality(3)  # type: ignore[arg-type]
+    (problem,) = caught.value.problems
+    assert (problem.id, problem.hint) == ("http.bad-criticality", "")
+    assert problem.where.startswith(f"{__file__}:")
+
+
+@pytest.mark.parametrize(
+    "given", ["sheddable-plus", "SHEDDABLE_PLUS", "Criticality.SHEDDABLE_PLUS", "sheddable plu"]
+)
+def test_a_level_that_is_a_text_is_told_as_the_member(given: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        criticality(given)  # type: ignore[arg-type]
+    assert caught.value.problems[0].hint == "did you mean Criticality.SHEDDABLE_PLUS?"
+
+
+def test_a_class_that_is_no_view_has_no_level() -> None:
+    with pytest.raises(InvalidInput, match=r"http\.bad-view"):
+
+        @criticality(Criticality.SHEDDABLE)
+        class Orders: ...
 
 
 def test_parentheses_that_are_missing_are_told() -> None:
-    with pytest.raises(TypeError, match=r"write @criticality\(Criticality.SHEDDABLE\) above the view"):
+    with pytest.raises(InvalidInput, match=r"write @criticality\(Criticality.SHEDDABLE\) above the view"):
         criticality(lambda request: None)  # type: ignore[arg-type]
 
 

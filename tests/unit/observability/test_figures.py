@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from prometheus_client import generate_latest
 
+from mainstay.base.errors import InvalidInput
 from mainstay.http.metrics import Metrics
 from mainstay.observability.figures import SAMPLES_LIMIT, Count, Figure, Registry
 
@@ -21,10 +22,40 @@ def test_every_source_is_asked_at_each_reading() -> None:
     assert [figure.value for figure in registry.read() if figure.name != FAILURES] == [3]
     count.add()
     assert [figure.value for figure in registry.read() if figure.name != FAILURES] == [4]
-    registry.register("cache", list)
+    registry.unregister("cache")
+    registry.unregister("cache")
     assert [figure for figure in registry.read() if figure.name != FAILURES] == []
-    registry.unregister("cache")
-    registry.unregister("cache")
+    registry.register("cache", list)
+
+
+def test_a_second_source_of_one_name_is_refused_and_the_same_one_is_not() -> None:
+    """The first would be asked no more, and nobody would be told. A module that is imported again is no second one."""
+
+    def carts() -> list[Figure]:
+        return [Figure("shop_carts", "Carts.", 1)]
+
+    registry = Registry()
+    registry.register("carts", carts)
+    registry.register("carts", carts)
+    with pytest.raises(InvalidInput) as caught:
+        registry.register("carts", lambda: [Figure("shop_old_carts", "Carts.", 2)])
+    (problem,) = caught.value.problems
+    assert problem.id == "metrics.second-source"
+    assert problem.where.startswith(f"{__file__}:")
+    assert f"{__file__}:" in problem.found
+    assert [figure.name for figure in registry.read() if figure.name != FAILURES] == ["shop_carts"]
+
+
+@pytest.mark.parametrize(
+    ("capability", "source", "found"),
+    [("carts", 5, "5"), ("carts", None, "None"), ("", list, "''"), (len, list, "<built-in function len>")],
+)
+def test_what_is_no_source_is_refused_where_it_stands(capability: Any, source: Any, found: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        Registry().register(capability, source)
+    (problem,) = caught.value.problems
+    assert (problem.id, problem.found) == ("metrics.bad-source", found)
+    assert problem.where.startswith(f"{__file__}:")
 
 
 def test_a_source_that_fails_costs_its_own_figures_only(caplog: pytest.LogCaptureFixture) -> None:
@@ -80,5 +111,6 @@ def test_a_source_without_end_is_cut_and_counted() -> None:
     assert sum(figure.name != FAILURES for figure in figures) == SAMPLES_LIMIT
     assert [figure.value for figure in figures if figure.name == FAILURES] == [1]
 
+    registry.unregister("endless")
     registry.register("endless", lambda: [Figure("mainstay_x", "X.", 1)] * SAMPLES_LIMIT)
     assert [figure.value for figure in registry.read() if figure.name == FAILURES] == [1], "just enough"

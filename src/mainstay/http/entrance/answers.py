@@ -6,12 +6,11 @@ import json
 import sys
 from dataclasses import dataclass
 from functools import lru_cache
-from http import HTTPStatus
 
 from mainstay.base import problempage as page
 from mainstay.base import wire
 from mainstay.base.context import request_id
-from mainstay.base.problemtypes import MEDIA_TYPE
+from mainstay.base.problemtypes import MEDIA_TYPE, phrase
 from mainstay.health import readiness
 from mainstay.http import metrics
 from mainstay.http.problems import Problem
@@ -49,7 +48,7 @@ class Answer:
 
     @property
     def status_line(self) -> str:
-        return f"{self.status} {HTTPStatus(self.status).phrase}"
+        return f"{self.status} {phrase(self.status)}"
 
 
 def internal(path: str) -> Answer:

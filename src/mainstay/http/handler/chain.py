@@ -271,9 +271,10 @@ class _Loading:
         return self._handler.adapt_method_mode(self._is_async, chain, self._inner_is_async)
 
     def _candidate(self, path: str, middleware: Any) -> tuple[Any, str]:
-        if not self._native or path in self._adapted:
+        build, why = native.candidate(middleware)
+        if build is not None and (not self._native or path in self._adapted):
             return None, native.SWITCHED_OFF
-        return native.candidate(middleware)
+        return build, why
 
     def _add_native(self, path: str, middleware: Any, build: Any) -> str:
         """Put it into the run; the reason when its settings allow no native form."""

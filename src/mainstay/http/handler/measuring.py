@@ -2,8 +2,10 @@
 What each middleware costs a request, in processor time of this process.
 
 The middleware are put around a view that answers at once, one more each time, and the
-difference is theirs. The figures are small and the machine is never idle, so each is the least of
-several rounds: the best estimate of what the work itself costs.
+difference is theirs. The figures are small and the machine is never idle: what is compared is
+measured right after one another, in rounds that go forth and back, and each figure is the median
+of its differences. The least of each side, which other work reaches at different times, would
+make a difference of two strangers.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import pairwise
+from statistics import median
 from typing import Any
 
 from django.conf import settings
@@ -23,9 +26,9 @@ from django.test import RequestFactory
 
 from mainstay.http.handler.chain import FastHandler, fill
 
-ROUNDS = 7
-SECONDS = 0.02
-"""Processor time of one side of one round."""
+ROUNDS = 25
+SECONDS = 0.006
+"""Processor time of one chain in one round."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +43,33 @@ class Cost:
 
 def measure(paths: Sequence[str], adapted: Sequence[str] = ()) -> list[Cost]:
     """The cost of each of these middleware, in their order; ``adapted`` ones run as in Django on both sides."""
-    sides = [
-        _differences(paths, adapted, native=native, is_async=is_async)
-        for is_async in (False, True)
-        for native in (True, False)
-    ]
+    sides = [side for is_async in (False, True) for side in _sides(paths, adapted, is_async=is_async)]
     return [Cost(*each) for each in zip(*sides, strict=True)]
 
 
-def _differences(
-    paths: Sequence[str], adapted: Sequence[str], *, native: bool, is_async: bool
-) -> list[float]:
+def _sides(paths: Sequence[str], adapted: Sequence[str], *, is_async: bool) -> list[list[float]]:
+    """What each adds here, and in Django; both are measured in the same rounds."""
     with asyncio.Runner() as runner:
         asks = []
-        for length in range(len(paths) + 1):
-            handler = _Probe()
-            fill(handler, paths[:length], is_async=is_async, native=native, adapted=adapted)
-            asks.append(_asking_async(handler, runner) if is_async else _asking(handler))
-        totals = _least(asks)
-    return [max(0.0, after - before) for before, after in pairwise(totals)]
+        for native in (True, False):
+            for length in range(len(paths) + 1):
+                handler = _Probe()
+                fill(handler, paths[:length], is_async=is_async, native=native, adapted=adapted)
+                asks.append(_asking_async(handler, runner) if is_async else _asking(handler))
+        rounds = _rounds(asks)
+    half = len(paths) + 1
+    return [differences([each[:half] for each in rounds]), differences([each[half:] for each in rounds])]
+
+
+def differences(rounds: Sequence[Sequence[float]]) -> list[float]:
+    """
+    What each chain of a round takes more than the one before it: the median over all rounds, and never below 0.
+
+    Whatever slows a whole round down is in both of its neighbors, and a round that was disturbed between two of
+    them is one of many.
+    """
+    added = [[after - before for before, after in pairwise(each)] for each in rounds]
+    return [max(0.0, median(each)) for each in zip(*added, strict=True)]
 
 
 class _Probe(FastHandler):
@@ -115,16 +126,22 @@ def _host() -> str:
     return named[0] if named else "localhost"
 
 
-def _least(asks: Sequence[Callable[[int], None]]) -> list[float]:
-    """Microseconds per request of each in its best round; all take their turn in every round."""
+def _rounds(asks: Sequence[Callable[[int], None]]) -> list[list[float]]:
+    """Microseconds per request of each in every round; every other round goes backwards."""
     counts = []
     for ask in asks:
         count = 4
         while (spent := _time(ask, count) * count) < SECONDS / 2:
             count *= 2 if spent > SECONDS / 16 else 4
         counts.append(count)
-    rounds = [[_time(ask, count) for ask, count in zip(asks, counts, strict=True)] for _ in range(ROUNDS)]
-    return [min(times) * 1e6 for times in zip(*rounds, strict=True)]
+    return [_round(asks, counts, backwards=bool(number % 2)) for number in range(ROUNDS)]
+
+
+def _round(asks: Sequence[Callable[[int], None]], counts: Sequence[int], *, backwards: bool) -> list[float]:
+    times = [0.0] * len(asks)
+    for place in reversed(range(len(asks))) if backwards else range(len(asks)):
+        times[place] = _time(asks[place], counts[place]) * 1e6
+    return times
 
 
 def _time(ask: Callable[[int], None], count: int) -> float:

@@ -41,7 +41,7 @@ NOT_KNOWN = "not a middleware that Mainstay has a native form of"
 SUBCLASS = "extends {}, and may have changed what it does"
 PATCHED = "its method {} was replaced by another program"
 NEEDS_NO_THREAD = "runs as it is and without a thread, since it says that it never blocks"
-SWITCHED_OFF = 'switched off by MAINSTAY["http"]'
+SWITCHED_OFF = 'runs as in Django, as MAINSTAY["http"] asks'
 NEVER_BLOCKS = "never_blocks"
 """
 Class attribute of a middleware whose ``process_*`` methods wait for nothing.

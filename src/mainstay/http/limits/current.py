@@ -56,7 +56,7 @@ def _open(chosen: Options) -> Valkey:
         where = "settings, or CACHE_URL of the environment"
         expected = "a URL such as redis://:password@host:6379/0"
         found = "a value that is not shown"
-        path = f"{options.PLACE}['url']"
+        path = f'{options.PLACE}["url"]'
         raise InvalidInput([Problem("limits.bad-url", where, path, expected, found)]) from None
 
 

@@ -10,9 +10,12 @@ from django.conf import settings
 
 from mainstay.base import environment, wire
 from mainstay.base.errors import InvalidInput, Problem, nearest
+from mainstay.http.options import such_as
 
 WHEN_UNAVAILABLE: Final = ("local", "open", "closed")
 PLACE: Final = 'MAINSTAY["http"]["rate_limits"]'
+EXAMPLES: Final = {"url": "redis://127.0.0.1:6379/0", "prefix": "shop"}
+"""Of those whose default says nothing; the others' default is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +67,10 @@ def read() -> Options:
     http = everything.get("http", {}) if isinstance(everything, Mapping) else {}
     found = http.get("rate_limits", {}) if isinstance(http, Mapping) else {}
     if not isinstance(found, Mapping):
-        raise InvalidInput([Problem("limits.bad-option", "settings", PLACE, "a dictionary", repr(found))])
+        hint = such_as("rate_limits", {"enabled": False})
+        raise InvalidInput(
+            [Problem("limits.bad-option", "settings", PLACE, "a dictionary", repr(found), hint)]
+        )
     if problems := list(_problems(found)):
         raise InvalidInput(problems)
     given: dict[str, Any] = dict(found)
@@ -77,14 +83,15 @@ def read() -> Options:
 def _problems(found: Mapping[str, object]) -> Iterator[Problem]:
     known = {each.name for each in fields(Options)}
     for name, value in found.items():
-        path = f"{PLACE}[{name!r}]"
+        path = f'{PLACE}["{name}"]'
         if name not in known:
-            hint = nearest(str(name), known)
+            hint = nearest(str(name), known) or such_as("enabled", False)
             expected = f"one of {', '.join(sorted(known))}"
             yield Problem("limits.unknown-option", "settings", path, expected, repr(name), hint)
         elif expected := _expected(name, value):
             shown = "a value that is not shown" if name == "url" else repr(value)
-            yield Problem("limits.bad-option", "settings", path, expected, shown)
+            hint = such_as(name, EXAMPLES.get(name, getattr(Options(), name)))
+            yield Problem("limits.bad-option", "settings", path, expected, shown, hint)
 
 
 def _expected(name: str, value: object) -> str:

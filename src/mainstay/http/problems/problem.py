@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
 
 from mainstay.base import options, problemtypes
 from mainstay.base.context import request_id
-from mainstay.base.problemtypes import BY_SLUG, BY_STATUS, of_status, uri
+from mainstay.base.problemtypes import BY_SLUG, BY_STATUS, of_status, phrase, uri
 
 RESERVED = frozenset({"type", "title", "status", "detail", "instance", "request_id"})
 DEEPEST = 12
@@ -53,7 +52,7 @@ class Problem(Exception):
         kind = BY_SLUG.get(slug) if slug else BY_STATUS.get(status)
         self.status = status
         self.slug = slug or of_status(status).slug
-        self.title = title or (kind.title if kind else _phrase(status))
+        self.title = title or (kind.title if kind else phrase(status))
         self.detail = detail or (kind.detail if kind else "")
         self.members = members
         self.headers = dict(headers or {})
@@ -108,10 +107,3 @@ def text(value: Any) -> str:
         return str(value).encode("utf-8", "replace").decode()
     except Exception:  # its __str__ is what is broken
         return f"<{type(value).__name__}>"
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return of_status(status).title

@@ -1,19 +1,22 @@
-"""Which errors mean that the database cannot be reached; every request of an outage would report one."""
+"""Which errors mean that the database cannot serve anybody now; every request of an outage would report one."""
 
 from __future__ import annotations
 
 CHAIN_LIMIT = 10
 """Causes of an error that are looked at; they may form a ring."""
 
-OUTAGE_STATES = ("08", "57P", "53300", "25006")
-"""SQLSTATE prefixes: connection lost, server shutting down, too many connections, demoted primary."""
+OUTAGE_STATES = ("08", "57P", "53", "58000", "58030", "25006")
+"""
+SQLSTATE prefixes: connection lost, server shutting down, out of connections, memory or disk space, its system or
+its files failing it, demoted primary.
+"""
 
 OUTAGE_NAMES = frozenset({"PoolTimeout", "TooManyRequests", "PoolClosed"})
 MYSQL_OUTAGES = frozenset({2002, 2003, 2006, 2013})
 
 
 def is_outage(error: BaseException | None) -> bool:
-    """Whether the error, or one that it came from, means that the database cannot be reached."""
+    """Whether the error, or one that it came from, means that the database cannot serve anybody now."""
     for _ in range(CHAIN_LIMIT):
         if error is None:
             return False

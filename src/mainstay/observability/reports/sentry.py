@@ -27,6 +27,9 @@ SILENT_LOGGERS = (
 UNDELIVERED = frozenset({"network_error", "send_error", "queue_overflow", "ratelimit_backoff"})
 """sentry-sdk's reasons for a loss that have to do with the way, and not with what is wanted."""
 
+UNKNOWN = "unknown"
+"""What a supervisor says of the release that runs outside of git and was not told."""
+
 SENDER = "sentry-sdk.BackgroundWorker"
 """The thread from which sentry-sdk sends."""
 
@@ -90,7 +93,7 @@ def defaults(dsn: str) -> dict[str, Any]:
     """What `setup` passes to ``sentry_sdk.init``."""
     return {
         "dsn": dsn,
-        "release": environment.text(wire.RELEASE) or environment.text("SENTRY_RELEASE") or None,
+        "release": _release(),
         "environment": environment.text("SENTRY_ENVIRONMENT") or environment.text(wire.SYSTEM, "development"),
         "server_name": environment.text(wire.REPLICA) or None,
         "traces_sample_rate": None,  # not even asked about: traces go to OpenTelemetry
@@ -102,6 +105,12 @@ def defaults(dsn: str) -> dict[str, Any]:
         "before_send": REPORTS.before_send,
         "before_send_transaction": REPORTS.before_send_transaction,
     }
+
+
+def _release() -> str | None:
+    """Ours, unless the supervisor could not tell it and somebody else can."""
+    ours, theirs = environment.text(wire.RELEASE), environment.text("SENTRY_RELEASE")
+    return (theirs or ours if ours == UNKNOWN else ours or theirs) or None
 
 
 def _listen_to_losses(transport: Any) -> None:

@@ -91,7 +91,7 @@ def test_all_can_be_switched_off_and_one_alone() -> None:
 
     assert not any(native for native, _ in none.values())
     assert [key for key, (native, _) in all_but_one.items() if not native] == ["CsrfViewMiddleware"]
-    assert all_but_one["CsrfViewMiddleware"][1] == 'switched off by MAINSTAY["http"]'
+    assert all_but_one["CsrfViewMiddleware"][1] == 'runs as in Django, as MAINSTAY["http"] asks'
 
 
 def test_one_that_is_not_needed_is_left_out_and_does_not_split_a_run() -> None:

@@ -34,7 +34,7 @@ def test_all_mistakes_are_named_at_once() -> None:
         pytest.raises(InvalidInput) as caught,
     ):
         read()
-    found = {problem.path.split("'")[1]: problem for problem in caught.value.problems}
+    found = {problem.path.split('"')[-2]: problem for problem in caught.value.problems}
     assert set(found) == {"timeot", "when_unavailable", "replicas", "block_share", "timeout", "url"}
     assert found["timeot"].hint == "did you mean 'timeout'?"
     assert {problem.id for problem in found.values()} == {"limits.unknown-option", "limits.bad-option"}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from mainstay.base import problempage as page
 from mainstay.base import problemtypes
+from mainstay.http.entrance import answers
 from mainstay.http.problems import Problem
 from mainstay.http.problems.accept import wants_page
 from mainstay.http.problems.problem import plain
@@ -27,6 +29,15 @@ def test_standard_members_cannot_be_overwritten():
 def test_a_status_alone_is_enough():
     body = Problem(418).as_json()
     assert (body["type"], body["status"], body["title"]) == ("/problems/bad-request", 418, "I'm a Teapot")
+
+
+@pytest.mark.parametrize(
+    "status", [403, 404, 405, 406, 408, 409, 410, 413, 415, 422, 429, 431, 500, 502, 503, 504]
+)
+def test_a_kind_of_one_s_own_is_called_as_its_status_is(status):
+    """Python's own names are older ones before 3.13: RFC 9110 calls 422 Unprocessable Content."""
+    assert Problem(status, "urn:shop:own").title == Problem(status).title
+    assert answers.problem(status).status_line == f"{status} {Problem(status).title}"
 
 
 @pytest.mark.parametrize(
@@ -137,6 +148,21 @@ class TestCatalogue:
     @pytest.mark.parametrize(("status", "slug"), [(418, "bad-request"), (599, "internal-error")])
     def test_other_statuses_are_seen_as_their_class(self, status, slug):
         assert problemtypes.of_status(status).slug == slug
+
+
+def test_all_kinds_are_listed_and_each_link_leads_to_its_page(client, settings):
+    settings.ROOT_URLCONF = "mainstay.http.problems.urls"
+    answer = client.get("/")
+    assert (answer.status_code, answer["Content-Security-Policy"]) == (200, page.POLICY)
+    links = re.findall(r'<a href="([^"]+)">', answer.content.decode())
+    assert sorted(links) == sorted(problemtypes.BY_SLUG)
+    for link in links:
+        shown = client.get(f"/{link}")
+        assert (shown.status_code, '<a href=".">' in shown.content.decode()) == (200, True)
+
+
+def test_the_page_of_an_error_has_a_way_out():
+    assert '<a href="/">' in page.render("Not Found", "There is nothing at this address.").decode()
 
 
 def test_each_type_has_a_page(client, settings):

@@ -26,6 +26,10 @@ def _wrapped() -> Exception:
         (django_error(psycopg_pool.PoolTimeout()), True),
         (django_error(psycopg_pool.TooManyRequests()), True),
         (django_error(psycopg.errors.AdminShutdown()), True),
+        (django_error(psycopg.errors.DiskFull()), True),
+        (django_error(psycopg.errors.OutOfMemory()), True),
+        (django_error(psycopg.errors.IoError()), True),
+        (django_error(psycopg.errors.UndefinedFile()), False),
         (_wrapped(), True),
         (OperationalError(2006, "MySQL server has gone away"), True),
         (django_error(psycopg.errors.DeadlockDetected()), False),
@@ -34,7 +38,7 @@ def _wrapped() -> Exception:
         (ValueError(2006), False),
         (None, False),
     ],
-    ids=range(13),
+    ids=range(17),
 )
 def test_what_counts_as_an_outage(error: BaseException | None, expected: bool) -> None:
     assert is_outage(error) is expected

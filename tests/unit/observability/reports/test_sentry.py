@@ -57,6 +57,24 @@ def _report(error: Exception) -> None:
         sentry_sdk.capture_exception(caught)
 
 
+@pytest.mark.parametrize(
+    ("ours", "theirs", "said"),
+    [
+        ("r7", "1.4.2", "r7"),
+        ("unknown", "1.4.2", "1.4.2"),  # the supervisor runs outside of git
+        ("unknown", "", "unknown"),
+        ("", "1.4.2", "1.4.2"),
+        ("", "", None),
+    ],
+)
+def test_a_release_that_is_not_known_is_no_better_than_one_that_is_said(
+    monkeypatch: pytest.MonkeyPatch, ours: str, theirs: str, said: str | None
+) -> None:
+    monkeypatch.setenv("MAINSTAY_RELEASE", ours)
+    monkeypatch.setenv("SENTRY_RELEASE", theirs)
+    assert sentry.defaults("http://key@127.0.0.1:9/1")["release"] == said
+
+
 def test_report_carries_release_environment_and_request(sent: list[dict[str, Any]]) -> None:
     token = REQUEST_ID.set("abcd-1234")
     try:

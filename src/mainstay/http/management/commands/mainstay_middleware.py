@@ -22,6 +22,8 @@ from mainstay.http.handler.measuring import Cost, measure
 from mainstay.http.handler.native import Handling
 
 HEAD = ("middleware", "form", "WSGI µs", "in Django", "ASGI µs", "in Django", "why not native")
+LEAST = 0.1
+"""Microseconds that can be told from none."""
 
 
 class Command(BaseCommand):
@@ -63,8 +65,13 @@ def _costs(handled: Sequence[Handling]) -> dict[str, Cost]:
 
 def _row(each: Handling, cost: Cost | None) -> tuple[str, ...]:
     form = "native" if each.native else "adapted"
-    figures = [f"{value:.1f}" for value in asdict(cost).values()] if cost else [""] * 4
+    figures = [_microseconds(value) for value in asdict(cost).values()] if cost else [""] * 4
     return (each.path, form if each.used else "left out", *figures, each.why)
+
+
+def _microseconds(value: float) -> str:
+    """Nothing costs nothing: what is too small to be told from the noise is said to be small."""
+    return f"{value:.1f}" if value >= LEAST else f"<{LEAST:g}"
 
 
 def _cost_json(cost: Cost | None) -> dict[str, float] | None:
