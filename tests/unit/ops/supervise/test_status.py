@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mainstay.ops.engines.engine import Address
-from mainstay.ops.supervise import metrics
+from mainstay.ops.supervise import disk
 from mainstay.ops.supervise import status as module
 from mainstay.ops.supervise.metrics import text
 from mainstay.ops.supervise.status import snapshot
@@ -39,6 +39,7 @@ def system(monkeypatch: pytest.MonkeyPatch) -> Any:
         phase="running",
         ready=False,
         durability="degraded",
+        disk=SimpleNamespace(look=lambda: None, as_json=lambda: {"state": "ok"}),
         role=lambda name: "primary" if name == "postgres.1" else "",
         processes=[
             process("postgres.1", State.READY),
@@ -54,6 +55,7 @@ def test_the_whole_system_is_told(system: Any) -> None:
         "phase": "running",
         "ready": False,
         "durability": "degraded",
+        "disk": {"state": "ok"},
         "processes": [
             {
                 "name": "postgres.1",
@@ -101,7 +103,7 @@ def test_the_metrics_tell_the_same(system: Any, monkeypatch: pytest.MonkeyPatch)
             raise FileNotFoundError(path)
         return small[path]
 
-    monkeypatch.setattr(metrics.os, "statvfs", statvfs)
+    monkeypatch.setattr(disk.os, "statvfs", statvfs)
     lines = [line for line in text(system).splitlines() if not line.startswith("#")]
     assert lines == [
         'mainstay_process_up{process="postgres.1",kind="postgres",service=""} 1',
