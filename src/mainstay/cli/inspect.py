@@ -157,7 +157,7 @@ def lasting(since: str) -> str:
 def wait(
     ctx: typer.Context,
     timeout: Annotated[
-        float, typer.Option("--timeout", "-t", min=0, help="Seconds to wait at most.")
+        float, typer.Option("--timeout", "-t", metavar="SECONDS", min=0, help="Seconds to wait at most.")
     ] = 120.0,
     as_json: AsJson = False,
 ) -> None:
@@ -212,10 +212,13 @@ def waiting_for(told: dict[str, Any]) -> str:
 def logs(
     ctx: typer.Context,
     names: Annotated[
-        list[str] | None, typer.Argument(help="Processes or prefixes: catalog, orders.worker.1.")
+        list[str] | None,
+        typer.Argument(metavar="NAME", help="Processes or prefixes: catalog, orders.worker.1."),
     ] = None,
     follow_on: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
-    last: Annotated[int, typer.Option("--last", "-n", min=0, help="Lines of each log to begin with.")] = 20,
+    last: Annotated[
+        int, typer.Option("--last", "-n", metavar="N", min=0, help="Lines of each log to begin with.")
+    ] = 20,
     short: Annotated[
         bool, typer.Option("--short", help="Short lines instead of JSON into a file or a pipe too.")
     ] = False,
@@ -269,7 +272,9 @@ def check_names(folder: Path, names: list[str]) -> None:
 def events(
     ctx: typer.Context,
     follow_on: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they come.")] = False,
-    last: Annotated[int, typer.Option("--last", "-n", min=0, help="How many to begin with.")] = 30,
+    last: Annotated[
+        int, typer.Option("--last", "-n", metavar="N", min=0, help="How many to begin with.")
+    ] = 30,
     as_json: AsJson = False,
 ) -> None:
     """What the supervisor did, and why."""
