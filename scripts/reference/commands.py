@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from mainstay.cli.app import app
+from mainstay.cli.verb import is_argument, placeholder
 from scripts.reference.text import code, table
 
 HEAD = """\
@@ -39,27 +40,15 @@ def _is_listed(parameter: Any) -> bool:
     return not getattr(parameter, "hidden", False) and parameter.name != "help"
 
 
-def _is_argument(parameter: Any) -> bool:
-    return bool(parameter.param_type_name == "argument")
-
-
 def _usage(name: str, verb: Any) -> str:
-    words = [_metavar(each) for each in verb.params if _is_listed(each) and _is_argument(each)]
-    options = (
-        ["[OPTIONS]"] if any(_is_listed(each) and not _is_argument(each) for each in verb.params) else []
-    )
+    words = [placeholder(each) for each in verb.params if _is_listed(each) and is_argument(each)]
+    options = ["[OPTIONS]"] if any(_is_listed(each) and not is_argument(each) for each in verb.params) else []
     return " ".join(["mainstay", name, *options, *words])
 
 
-def _metavar(parameter: Any) -> str:
-    word = parameter.metavar or parameter.name.upper()
-    word = f"{word} …" if parameter.nargs == -1 else word
-    return word if parameter.required else f"[{word}]"
-
-
 def _spelling(parameter: Any) -> str:
-    if _is_argument(parameter):
-        return code(_metavar(parameter))
+    if is_argument(parameter):
+        return code(placeholder(parameter))
     takes = "" if parameter.is_flag else f" {parameter.metavar or parameter.name.upper()}"
     return ", ".join(code(f"{name}{takes}") for name in (*parameter.opts, *parameter.secondary_opts))
 

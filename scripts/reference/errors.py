@@ -261,6 +261,8 @@ class _Texts:
                 return text
             case ast.Name(id=name):
                 return self._last_set(name, node.lineno)
+            case ast.Call(func=ast.Name(id="as_installed"), args=[words]):
+                return self.of(words)
             case ast.JoinedStr(values=values):
                 return "".join(
                     self.of(each) if isinstance(each, ast.Constant) else self._part(each) for each in values

@@ -21,10 +21,14 @@ import mainstay
 from mainstay.base.errors import InvalidInput, MainstayError, OperationFailed
 from mainstay.cli import change, init, inspect, manage, plan, prove, schema, target, up
 from mainstay.cli.output import error_console, speak_whatever_the_locale
+from mainstay.cli.verb import Verb, plain
 
 
 class Verbs(TyperGroup):
     """The verbs, whose errors hint at commands for the system that this one was about."""
+
+    def get_params(self, ctx: Any) -> Any:
+        return plain(super().get_params(ctx))
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -41,7 +45,7 @@ app = typer.Typer(
     name="mainstay",
     cls=Verbs,
     help="The production layer for Django: run, watch and prove a whole system from one file.",
-    no_args_is_help=True,
+    invoke_without_command=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
@@ -59,7 +63,10 @@ def options(
     file: Annotated[
         Path | None,
         typer.Option(
-            "--file", "-f", help="The mainstay.toml, or its folder. Default: look upward from here."
+            "--file",
+            "-f",
+            metavar="PATH",
+            help="The mainstay.toml, or its folder. Default: look upward from here.",
         ),
     ] = None,
     _: Annotated[
@@ -68,6 +75,10 @@ def options(
 ) -> None:
     """Options that stand before the verb."""
     ctx.obj = file
+    if ctx.invoked_subcommand is None:
+        # Help is no answer to a script that has lost its verb.
+        typer.echo(ctx.get_help(), nl=False)
+        raise typer.Exit(2)
 
 
 for verb, panel in (
@@ -85,10 +96,16 @@ for verb, panel in (
     (inspect.logs, "Look"),
     (inspect.events, "Look"),
 ):
-    app.command(rich_help_panel=panel)(verb)
+    app.command(rich_help_panel=panel, cls=Verb)(verb)
 app.command(
     rich_help_panel="Change",
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    cls=Verb,
+    # What stands behind the service is for its manage.py, also --help.
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "allow_interspersed_args": False,
+    },
 )(manage.manage)
 
 

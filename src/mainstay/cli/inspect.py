@@ -17,7 +17,7 @@ from rich.text import Text
 from mainstay.base.errors import OperationFailed, nearest
 from mainstay.cli import target
 from mainstay.cli.loglines import readable
-from mainstay.cli.output import coloured, console, error_console, megabytes, print_json
+from mainstay.cli.output import amount, coloured, console, error_console, megabytes, print_json
 from mainstay.ops.supervise.control import call
 from mainstay.ops.supervise.logs import Tail, follow, matches
 from mainstay.ops.supervise.run import last_failure
@@ -35,6 +35,8 @@ def status(ctx: typer.Context, as_json: AsJson = False) -> None:
     else:
         console().print(headline(told))
         console().print(process_table(told["processes"], console().width))
+        for line in short_of_room(told):
+            console().print(line, soft_wrap=True)
         for line in lacking(told["processes"]):
             console().print(line)
         for row in told["processes"]:
@@ -49,9 +51,23 @@ def headline(told: dict[str, Any]) -> str:
     parts = [f"[bold]{told['system']}[/bold]", told["phase"], told["url"]]
     if told["durability"] != "none":
         parts.append(f"durability {coloured(told['durability'])}")
+    if (disk := told.get("disk", {"state": "ok"}))["state"] != "ok":
+        parts.append(f"disk {coloured(disk['state'])}")
     if size:
         parts.append(megabytes(size))
     return "  ".join(part for part in parts if part)
+
+
+def short_of_room(told: dict[str, Any]) -> list[str]:
+    """A line about the disk under the data when it is full or soon will be; none while it has room."""
+    disk = told.get("disk", {"state": "ok"})
+    if disk["state"] == "ok":
+        return []
+    meaning = (
+        "writes fail" if disk["state"] == "full" else "a database whose disk is full stops taking writes"
+    )
+    left = f"{amount(disk['free'])} of {amount(disk['size'])} free"
+    return [f"disk {coloured(disk['state'])}: {left} under {escape(disk['path'])}; {meaning}"]
 
 
 def lacking(rows: list[dict[str, Any]]) -> list[str]:
@@ -141,7 +157,7 @@ def lasting(since: str) -> str:
 def wait(
     ctx: typer.Context,
     timeout: Annotated[
-        float, typer.Option("--timeout", "-t", min=0, help="Seconds to wait at most.")
+        float, typer.Option("--timeout", "-t", metavar="SECONDS", min=0, help="Seconds to wait at most.")
     ] = 120.0,
     as_json: AsJson = False,
 ) -> None:
@@ -186,6 +202,8 @@ def waiting_for(told: dict[str, Any]) -> str:
     late = [row["name"] for row in told.get("processes", ()) if row["state"] != "ready"]
     if late:
         return ", ".join(late)
+    if told.get("disk", {}).get("state") == "full":
+        return f"room on the disk under {told['disk']['path']}, which is full"
     if told.get("phase") == "running":
         return f"durability, which is {told['durability']}"
     return f"the system, which is {told.get('phase', 'starting')}"
@@ -194,10 +212,13 @@ def waiting_for(told: dict[str, Any]) -> str:
 def logs(
     ctx: typer.Context,
     names: Annotated[
-        list[str] | None, typer.Argument(help="Processes or prefixes: catalog, orders.worker.1.")
+        list[str] | None,
+        typer.Argument(metavar="NAME", help="Processes or prefixes: catalog, orders.worker.1."),
     ] = None,
     follow_on: Annotated[bool, typer.Option("--follow", "-f", help="Go on as lines come.")] = False,
-    last: Annotated[int, typer.Option("--last", "-n", min=0, help="Lines of each log to begin with.")] = 20,
+    last: Annotated[
+        int, typer.Option("--last", "-n", metavar="N", min=0, help="Lines of each log to begin with.")
+    ] = 20,
     short: Annotated[
         bool, typer.Option("--short", help="Short lines instead of JSON into a file or a pipe too.")
     ] = False,
@@ -251,7 +272,9 @@ def check_names(folder: Path, names: list[str]) -> None:
 def events(
     ctx: typer.Context,
     follow_on: Annotated[bool, typer.Option("--follow", "-f", help="Go on as they come.")] = False,
-    last: Annotated[int, typer.Option("--last", "-n", min=0, help="How many to begin with.")] = 30,
+    last: Annotated[
+        int, typer.Option("--last", "-n", metavar="N", min=0, help="How many to begin with.")
+    ] = 30,
     as_json: AsJson = False,
 ) -> None:
     """What the supervisor did, and why."""

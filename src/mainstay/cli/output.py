@@ -54,6 +54,8 @@ STYLES = {
     "synchronous": "green",
     "degraded": "yellow",
     "blocked": "bold red",
+    "nearly-full": "yellow",
+    "full": "bold red",
 }
 """Colour of each state; the word itself always stands beside it."""
 
@@ -65,3 +67,8 @@ def coloured(word: str) -> str:
 
 def megabytes(size: object) -> str:
     return f"{size / 1_048_576:.0f} MB" if isinstance(size, int) and size else ""
+
+
+def amount(size: int) -> str:
+    """Of a disk, in the units of `megabytes`: ``512 MB``, ``68.2 GB``."""
+    return f"{size / 2**30:.1f} GB" if size >= 2**30 else f"{size / 2**20:.0f} MB"

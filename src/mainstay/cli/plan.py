@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import groupby
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -14,12 +14,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from mainstay.base.errors import OperationFailed
+from mainstay.base.errors import OperationFailed, nearest
+from mainstay.base.installing import as_installed
 from mainstay.base.schema import Default
 from mainstay.base.units import duration_text, plural
+from mainstay.cli import target
 from mainstay.cli.output import console, print_json
 from mainstay.ops.engines.engine import Program
 from mainstay.ops.supervise.assembly import wanted
+from mainstay.ops.supervise.run import state_folder
 from mainstay.ops.topology import Plan, Topology, load
 from mainstay.ops.topology import plan as spell_out
 from mainstay.ops.topology.arithmetic import Budget
@@ -32,12 +35,71 @@ Programs = Mapping[str, Program]
 
 
 def plan(
-    ctx: typer.Context, as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
+    ctx: typer.Context,
+    service: Annotated[str, typer.Option("--service", metavar="NAME", help="Only what this one is.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show every process, address, sum, limit and default, and why; nothing is started."""
+    """
+    Show every process, address, sum, limit and default, and why; nothing is started.
+
+    Exit code 1 when an engine that the file needs cannot run here.
+    """
     topology = load(ctx.obj)
+    planned = with_kept_port(spell_out(topology), topology)
+    if service:
+        check_service(topology, service)
+        report(of_service(planned, service), as_json=as_json)
+        if not as_json:
+            console().print(target.typed(where_middleware(service), ctx.obj), markup=False, soft_wrap=True)
+        return
     programs, missing = look_for_programs(topology)
-    report(spell_out(topology), programs=programs, missing=missing, as_json=as_json)
+    report(planned, programs=programs, missing=missing, as_json=as_json)
+    if missing:
+        raise typer.Exit(1)
+
+
+def with_kept_port(planned: Plan, topology: Topology) -> Plan:
+    """Where the edge's port is left to Mainstay, with the one of the last start, which is taken again."""
+    kept = state_folder(topology).load_if_whole("ports").get("edge.1")
+    return (
+        planned if urlsplit(planned.url).port or not kept else replace(planned, url=f"{planned.url}:{kept}")
+    )
+
+
+def check_service(topology: Topology, name: str) -> None:
+    """
+    Raises:
+        OperationFailed: The file declares no service of this name.
+    """
+    known = [service.name for service in topology.services]
+    if name not in known:
+        hint = nearest(name, known) or f"known: {', '.join(known)}"
+        raise OperationFailed("system.unknown-name", f"there is no service {name!r} here", hint=hint)
+
+
+def of_service(planned: Plan, name: str) -> Plan:
+    """What the plan says of one service; the sum of connections is that of all, because it means nothing for one."""
+    processes = tuple(each for each in planned.processes if each.service == name)
+    names = {name, *(process.name for process in processes)}
+    steps = tuple(
+        replace(step, names=tuple(each for each in step.names if each in names)) for step in planned.steps
+    )
+    return replace(
+        planned,
+        processes=processes,
+        routes=tuple(each for each in planned.routes if each.service == name),
+        inside_only=tuple(each for each in planned.inside_only if each == name),
+        steps=tuple(step for step in steps if step.names),
+        defaults=tuple(each for each in planned.defaults if f"service.{name}." in each.path),
+    )
+
+
+def where_middleware(name: str) -> str:
+    """What has to be asked in the service's own interpreter, with the settings of the running system."""
+    return (
+        f"\nEach middleware, native or adapted, and what it costs: `mainstay manage {name} mainstay_middleware` "
+        "while the system runs."
+    )
 
 
 def look_for_programs(topology: Topology) -> tuple[dict[str, Program], dict[str, str]]:
@@ -47,7 +109,7 @@ def look_for_programs(topology: Topology) -> tuple[dict[str, Program], dict[str,
         try:
             found[name] = find(declared)
         except OperationFailed as error:
-            missing[name] = f"{error.what}; {error.hint}"
+            missing[name] = f"{error.what}; {as_installed(error.hint)}"
     return found, missing
 
 

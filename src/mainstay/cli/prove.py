@@ -61,7 +61,12 @@ def prove(
     repeat: Annotated[
         int,
         typer.Option(
-            "--repeat", min=1, max=1000, help="Try each claim so often.", rich_help_panel=PANEL["what"]
+            "--repeat",
+            metavar="N",
+            min=1,
+            max=1000,
+            help="Try each claim so often.",
+            rich_help_panel=PANEL["what"],
         ),
     ] = 1,
     shrink: Annotated[
@@ -115,6 +120,7 @@ def prove(
         float | None,
         typer.Option(
             "--rate",
+            metavar="N",
             min=0.1,
             max=100_000,
             help="Steps of journeys begun per second.",
@@ -125,6 +131,7 @@ def prove(
         float | None,
         typer.Option(
             "--seconds",
+            metavar="SECONDS",
             min=1.0,
             max=86_400,
             help="Calm stretch before and after faults.",
@@ -135,6 +142,7 @@ def prove(
         int | None,
         typer.Option(
             "--seed",
+            metavar="N",
             min=0,
             max=2**63 - 1,
             help="The same seed gives the same schedule.",

@@ -8,6 +8,7 @@ from typing import Any
 
 import typer
 
+from mainstay.base.installing import as_installed
 from mainstay.ops.supervise.control import call
 from mainstay.ops.supervise.run import STATE_FOLDER, state_folder
 from mainstay.ops.supervise.state import StateFolder
@@ -16,10 +17,11 @@ from mainstay.ops.topology.values import Topology
 
 
 def typed(words: str, file: Path | None) -> str:
-    """Words with commands in backquotes, as they have to be typed where ``--file`` was given: with it."""
-    return (
-        words if file is None else words.replace("`mainstay ", f"`mainstay --file {shlex.quote(str(file))} ")
-    )
+    """Words with commands, as they have to be typed here: with ``--file`` where it was given."""
+    words = as_installed(words)
+    if file is None:
+        return words
+    return words.replace("`mainstay ", f"`mainstay --file {shlex.quote(str(file))} ")
 
 
 def topology(ctx: typer.Context) -> Topology:

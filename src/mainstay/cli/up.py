@@ -18,6 +18,7 @@ from mainstay.cli.output import console, error_console, print_json
 from mainstay.ops.supervise import leftovers, proc
 from mainstay.ops.supervise.control import call
 from mainstay.ops.supervise.journal import Journal
+from mainstay.ops.supervise.logs import Mark
 from mainstay.ops.supervise.run import FAILURE, last_failure, run, state_folder
 from mainstay.ops.supervise.state import StateFolder
 from mainstay.ops.supervise.twin import Twin
@@ -56,11 +57,12 @@ def _detach(topology: Topology, state: StateFolder) -> int:
     state.save(FAILURE, {})
     state.release()
     command = [sys.executable, "-m", "mainstay.cli", "--file", str(topology.file), "up", "--background"]
-    with state.log("supervisor").open("ab") as log:
+    begin = Mark.end_of(state.log("supervisor"))
+    with begin.path.open("ab") as log:
         supervisor = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
-    _until_it_answers(state, supervisor)
+    _until_it_answers(state, supervisor, begin)
     return supervisor.pid
 
 
@@ -72,11 +74,11 @@ def _tell(ctx: typer.Context, topology: Topology, pid: int, as_json: bool) -> No
         console().print(target.typed(said, ctx.obj), markup=False, soft_wrap=True)
 
 
-def _until_it_answers(state: StateFolder, supervisor: subprocess.Popen[bytes]) -> None:
+def _until_it_answers(state: StateFolder, supervisor: subprocess.Popen[bytes], begin: Mark) -> None:
     deadline = time.monotonic() + DETACH_PATIENCE
     while time.monotonic() < deadline:
         if supervisor.poll() is not None:
-            raise last_failure(state) or _ended_silently(state, supervisor.returncode)
+            raise last_failure(state) or _ended_silently(begin, supervisor.returncode)
         try:
             call(state.socket, "status", timeout=2.0)
         except OperationFailed:
@@ -90,16 +92,12 @@ def _until_it_answers(state: StateFolder, supervisor: subprocess.Popen[bytes]) -
     )
 
 
-def _ended_silently(state: StateFolder, code: int) -> OperationFailed:
-    try:
-        lines = state.log("supervisor").read_text(errors="replace").splitlines()[-10:]
-    except OSError:
-        lines = []
+def _ended_silently(begin: Mark, code: int) -> OperationFailed:
     return OperationFailed(
         "up.supervisor-ended",
         f"the supervisor ended with exit code {code}",
         hint="`mainstay logs supervisor` shows all of it",
-        details=tuple(lines),
+        details=begin.last(10),
     )
 
 

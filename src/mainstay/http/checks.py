@@ -19,6 +19,7 @@ from django.utils.module_loading import import_string
 
 from mainstay.base import environment, options, wire
 from mainstay.base.errors import InvalidInput, Problem, nearest
+from mainstay.base.installing import as_installed
 from mainstay.base.traps import Trap
 from mainstay.health import builtin
 from mainstay.health.dependencies import WATCH
@@ -151,7 +152,7 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
 
 def report(trap: Trap, **words: object) -> CheckMessage:
     kind = Error if trap.is_error else Warning
-    return kind(trap.message.format(**words), hint=trap.hint.format(**words), id=trap.id)
+    return kind(trap.message.format(**words), hint=as_installed(trap.hint.format(**words)), id=trap.id)
 
 
 def _front() -> Iterator[CheckMessage]:

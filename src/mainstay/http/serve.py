@@ -18,6 +18,7 @@ from typing import Any
 
 from mainstay.base.blame import IMPORT_FAILED
 from mainstay.base.errors import InvalidInput, MainstayError, OperationFailed
+from mainstay.base.installing import as_installed
 from mainstay.http.entrance import proxies
 from mainstay.http.entrance.proxies import TrustedProxies
 from mainstay.http.server import garbage, switching
@@ -72,7 +73,7 @@ def find_server(interface: str) -> Callable[[Any, Assignment, TrustedProxies], N
         return serve_wsgi
     except ModuleNotFoundError as error:
         what = f"the server for {interface} cannot be imported: {error.name} is not installed"
-        hint = f'pip install "django-mainstay[{interface}]"'
+        hint = as_installed(f'pip install "django-mainstay[{interface}]"')
         raise OperationFailed("serve.server-missing", what, hint, exit_code=IMPORT_FAILED) from None
 
 

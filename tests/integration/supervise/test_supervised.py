@@ -174,6 +174,27 @@ async def test_exit_code_3_says_that_another_start_would_fail_the_same_way(stage
     assert process.last_lines() == ("port in use by settings",)
 
 
+async def test_the_words_of_an_earlier_run_are_not_quoted_as_its_own(stage: Stage) -> None:
+    """Else a start that fails without a word shows an error that was mended long ago."""
+    (stage.folder / "catalog.web.1.log").write_text("KeyError: 'of the run before'\n")
+    process = stage.start("raise SystemExit(3)", answer=no)
+    assert not await process.wait_ready(10)
+    assert process.last_lines() == ()
+    (entry,) = [entry for entry in stage.journal.latest if entry.what == "process.crash-loop"]
+    assert entry.facts["log"] == []
+
+
+async def test_while_it_starts_again_the_words_of_its_last_end_stay(stage: Stage) -> None:
+    once = stage.folder / "once"
+    code = (
+        f"import os, time\nif os.path.exists({str(once)!r}): time.sleep(600)\n"
+        f"open({str(once)!r}, 'w').close()\nprint('no such setting', flush=True)\nraise SystemExit(1)"
+    )
+    process = stage.start(code, answer=no, patience=Patience(ready=30, fast=0.02))
+    await until(lambda: process.restarts == 1 and process.pid is not None)
+    assert process.last_lines() == ("no such setting",)
+
+
 async def test_one_that_gets_well_leaves_the_crash_loop(stage: Stage) -> None:
     mended = stage.folder / "mended"
     code = f"import os, time\nif not os.path.exists({str(mended)!r}): raise SystemExit(3)\ntime.sleep(600)"

@@ -138,6 +138,7 @@ def told(*rows: dict[str, Any], **facts: Any) -> dict[str, Any]:
         "phase": "running",
         "ready": all(each["state"] == "ready" for each in rows),
         "durability": "synchronous",
+        "disk": {"state": "ok", "free": 60 * 2**30, "size": 100 * 2**30, "path": "/shop/.mainstay"},
         "processes": list(rows),
         **facts,
     }

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import mainstay as package
+from mainstay.base import installing
+from mainstay.base.errors import OperationFailed
 from mainstay.cli import app as program
-from mainstay.cli import inspect
+from mainstay.cli import inspect, up
 
-from .conftest import Ended
+from .conftest import Ended, Supervisor
 
 Mainstay = Callable[..., Ended]
+CHECKOUT = '{"url": "file:///src/mainstay", "dir_info": {"editable": true}}'
 VERBS = [
     *("init", "plan", "schema", "up", "down", "wait"),
     *("restart", "scale", "rollout", "manage", "status", "logs", "events", "prove"),
@@ -36,6 +40,41 @@ def test_every_verb_explains_itself(mainstay: Mainstay, verb: str) -> None:
     shown = mainstay(verb, "--help")
     assert shown.code == 0
     assert "Usage" in shown.out
+
+
+@pytest.mark.parametrize("verb", ["", *VERBS])
+def test_help_shows_no_types_and_words_to_fill_in_as_capitals(mainstay: Mainstay, verb: str) -> None:
+    shown = mainstay(*([verb] if verb else []), "--help", width=200).out
+    assert not re.search(r"<[\w\[]", shown)
+    usage = next(line for line in shown.splitlines() if "Usage:" in line)
+    words = usage.partition(verb or "mainstay")[2].replace("ARGS]...", "ARGS]")
+    assert words == words.upper()
+    assert not set("{}.") & set(words)
+
+
+@pytest.mark.parametrize("words", [(), ("--file", ".")])
+def test_without_a_verb_there_is_help_and_exit_code_2(mainstay: Mainstay, words: tuple[str, ...]) -> None:
+    shown = mainstay(*words)
+    assert shown.code == 2
+    assert "Usage: mainstay" in shown.out
+    assert "rollout" in shown.out
+
+
+def test_help_of_manage_is_its_own_until_a_service_is_named(
+    mainstay: Mainstay, supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown = mainstay("manage", "--help")
+    assert shown.code == 0
+    assert "manage.py of a service" in shown.out
+    supervisor.answers["environment"] = {"cwd": ".", "env": {}, "command": ["python", "manage.py"]}
+    run: list[list[str]] = []
+
+    def execve(program: str, command: list[str], env: object) -> None:
+        run.append(command)
+
+    monkeypatch.setattr("os.execve", execve)
+    mainstay("manage", "web", "migrate", "--help", "-v", "2")
+    assert run == [["python", "manage.py", "migrate", "--help", "-v", "2"]]
 
 
 def test_a_verb_that_is_none_is_exit_code_2(mainstay: Mainstay) -> None:
@@ -64,6 +103,21 @@ def test_a_hint_is_a_command_for_the_same_system(
     (project / "a b").mkdir()
     missing = mainstay("--file", str(project / "a b" / "mainstay.toml"), "plan").err
     assert f"`mainstay --file '{project}/a b/mainstay.toml' init` writes" in missing
+
+
+def test_a_hint_to_install_more_names_the_checkout(
+    mainstay: Mainstay, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While nothing is published, the name alone cannot be installed from anywhere."""
+    monkeypatch.setattr(installing, "origin", lambda: CHECKOUT)
+    hint = 'pip install "django-mainstay[engines]", or install the package postgresql'
+    failure = OperationFailed("engine.postgres-missing", "no usable postgres was found", hint)
+
+    def fail(_: object) -> None:
+        raise failure
+
+    monkeypatch.setattr(up.target, "topology", fail)
+    assert "hint      pip install -e '/src/mainstay[engines]', or install" in mainstay("up").err
 
 
 def test_a_person_who_interrupts_gets_the_shells_own_code(

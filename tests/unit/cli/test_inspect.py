@@ -93,6 +93,34 @@ def test_columns_that_do_not_fit_are_left_out_and_no_row_is_broken(
     assert ("memory" in table[0]) is (width >= 80)
 
 
+@pytest.mark.parametrize(
+    ("room", "ready", "code", "meaning"),
+    [
+        ("full", False, 1, "writes fail"),
+        ("nearly-full", True, 0, "a database whose disk is full stops taking writes"),
+    ],
+)
+def test_a_disk_without_room_is_told(
+    mainstay: Mainstay, supervisor: Supervisor, room: str, ready: bool, code: int, meaning: str
+) -> None:
+    disk = {"state": room, "free": 3 * 2**20, "size": 512 * 2**20, "path": "/shop/[x].mainstay"}
+    supervisor.answers["status"] = told(row("postgres.1"), ready=ready, disk=disk)
+    shown = mainstay("status")
+    assert shown.code == code
+    assert f"disk {room}" in shown.out.splitlines()[0]
+    assert shown.out.splitlines()[-1] == (
+        f"disk {room}: 3 MB of 512 MB free under /shop/[x].mainstay; {meaning}"
+    )
+
+
+def test_wait_says_that_the_disk_is_full(mainstay: Mainstay, supervisor: Supervisor) -> None:
+    disk = {"state": "full", "free": 0, "size": 2**30, "path": "/shop/.mainstay"}
+    supervisor.answers["status"] = told(row("postgres.1"), ready=False, disk=disk)
+    shown = mainstay("wait", "--timeout", "0.2")
+    assert shown.code == 1
+    assert "waiting for room on the disk under /shop/.mainstay, which is full" in shown.err
+
+
 def test_without_a_terminal_there_are_no_control_sequences(
     mainstay: Mainstay, supervisor: Supervisor
 ) -> None:

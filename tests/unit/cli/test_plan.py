@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
-from mainstay.base.errors import InvalidInput
+from mainstay.base.errors import InvalidInput, OperationFailed
 from mainstay.cli import plan as verb
 from mainstay.ops.engines.engine import Program
 from mainstay.ops.topology import load, plan
@@ -84,6 +84,42 @@ def test_a_port_that_is_not_known_yet_is_not_80(printed: Callable[..., str], fol
     )
 
 
+def test_a_port_that_was_chosen_is_told(folder: Path) -> None:
+    """It is taken again at the next start, so it is known, and what is bookmarked stays right."""
+    (folder / "mainstay.toml").write_text(f"{TEXT}[edge]\nport = 0\n")
+    (folder / ".mainstay").mkdir()
+    (folder / ".mainstay" / "ports.json").write_text('{"edge.1": 23456}')
+    done = CliRunner().invoke(app, ["plan"])
+    assert done.output.splitlines()[0].endswith("  http://127.0.0.1:23456")
+
+
+def test_an_engine_that_cannot_run_is_exit_code_1(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verb, "look_for_programs", lambda _: ({}, {"postgres": "not here; install it"}))
+    done = CliRunner().invoke(app, ["plan"])
+    assert done.exit_code == 1
+    assert "postgres  not here; install it" in done.output
+    assert CliRunner().invoke(app, ["plan", "--json"]).exit_code == 1
+
+
+def test_one_service_is_shown_alone(folder: Path) -> None:
+    done = CliRunner().invoke(app, ["plan", "--service", "orders"])
+    assert done.exit_code == 0
+    assert "orders.web.1" in done.output
+    assert "inside only  → orders" in done.output
+    assert "[service.orders]" in done.output
+    assert "catalog.web.1" not in done.output
+    assert "postgres.1" not in done.output
+    assert "`mainstay manage orders mainstay_middleware`" in done.output
+    told = json.loads(CliRunner().invoke(app, ["plan", "--service", "orders", "--json"]).output)
+    assert {each["service"] for each in told["processes"]} == {"orders"}
+
+
+def test_a_service_that_is_none_is_told_with_the_nearest(folder: Path) -> None:
+    done = CliRunner().invoke(app, ["plan", "--service", "order"])
+    assert isinstance(done.exception, OperationFailed)
+    assert done.exception.hint == "did you mean 'orders'?"
+
+
 @pytest.mark.parametrize("width", [40, 60, 80, 100, 200])
 def test_no_line_is_wider_than_the_screen_and_nothing_is_lost(
     printed: Callable[..., str], width: int
@@ -116,7 +152,7 @@ def test_the_plan_as_json(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
     done = CliRunner().invoke(app, ["--file", str(folder), "plan", "--json"])
     told = json.loads(done.output)
 
-    assert done.exit_code == 0
+    assert done.exit_code == bool(told["missing"])
     assert [each["name"] for each in told["processes"]][-1] == "edge.1"
     assert told["budget"]["fits"] is True
     assert {"postgres", "edge"} <= {*told["programs"], *told["missing"]}

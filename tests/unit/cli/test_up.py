@@ -176,8 +176,11 @@ def test_an_earlier_failure_does_not_pass_for_this_ones(
     state.save(FAILURE, describe(OperationFailed("port.busy", "long ago")))
     state.release()
 
+    state.log("supervisor").write_text("Traceback of the run before\n")
+
     def end() -> int:
-        state.log("supervisor").write_text("Killed\n")
+        with state.log("supervisor").open("a") as log:
+            log.write("Killed\n")
         return 137
 
     starting(end)
@@ -185,6 +188,7 @@ def test_an_earlier_failure_does_not_pass_for_this_ones(
     assert "up.supervisor-ended" in shown.err
     assert "Killed" in shown.err
     assert "long ago" not in shown.err
+    assert "Traceback" not in shown.err
 
 
 def test_a_second_up_is_refused_and_starts_nothing(

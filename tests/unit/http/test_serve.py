@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from mainstay.base.errors import OperationFailed
+from mainstay.base.installing import as_installed
 from mainstay.http import serve
 
 
@@ -21,5 +22,5 @@ def test_a_missing_server_is_one_sentence_with_what_to_type(
 
     assert raised.value.id == "serve.server-missing"
     assert f"{package} is not installed" in raised.value.what
-    assert raised.value.hint == f'pip install "django-mainstay[{interface}]"'
+    assert raised.value.hint == as_installed(f'pip install "django-mainstay[{interface}]"')
     assert raised.value.exit_code == 3, "another start would fail the same way"

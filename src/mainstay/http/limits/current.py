@@ -8,6 +8,7 @@ from typing import Any
 from django.core.signals import setting_changed
 
 from mainstay.base.errors import InvalidInput, OperationFailed, Problem
+from mainstay.base.installing import as_installed
 from mainstay.http.limits import options
 from mainstay.http.limits.engine import Engine
 from mainstay.http.limits.options import Options
@@ -49,7 +50,7 @@ def _open(chosen: Options) -> Valkey:
         return Valkey(chosen.url, chosen.timeout)
     except ImportError:
         what = "rate limits are kept in Valkey, and redis-py is not installed"
-        hint = 'pip install "django-mainstay[cache]"'
+        hint = as_installed('pip install "django-mainstay[cache]"')
         raise OperationFailed("limits.no-client", what, hint) from None
     except ValueError:
         # The address holds a password, and redis-py's message may hold the address.

@@ -11,6 +11,8 @@ import logging
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 
+from django.apps import apps
+
 from mainstay.base import environment, wire
 from mainstay.health import builtin, progress, readiness
 from mainstay.health.lifecycle import PROCESS
@@ -35,6 +37,9 @@ class Probes(BaseHTTPRequestHandler):
         path = self.path.partition("?")[0]
         if path not in answers.PATHS:
             answer = answers.problem(404, detail="Only probes and metrics are answered here.")
+        elif not apps.ready and path != wire.LIVE_PATH:
+            # Dependencies and figures ask databases, which Django advises against until every app is ready.
+            answer = answers.of_probe(readiness.Answer(False, "starting"))
         elif path == wire.READY_PATH:
             answer = answers.of_probe(readiness.work())
         else:

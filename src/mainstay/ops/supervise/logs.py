@@ -23,6 +23,8 @@ from mainstay.ops.supervise.logtimes import timed
 LARGEST = 20 * 1024 * 1024
 KEPT = 3
 BLOCK = 1024 * 1024
+QUOTED = 16 * 1024
+"""Bytes from the end of a log in which lines to quote are looked for."""
 
 
 def rotate(folder: Path, largest: int = LARGEST, kept: int = KEPT) -> list[str]:
@@ -44,6 +46,34 @@ def _rotate_one(path: Path, kept: int) -> None:
     shutil.copyfile(path, path.with_suffix(".log.1"))
     with path.open("r+b") as stream:
         stream.truncate(0)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A place in a log: what is written from there on is told from what stood there before."""
+
+    path: Path
+    position: int
+
+    @classmethod
+    def end_of(cls, path: Path) -> Mark:
+        """The end as it is now; the begin of a log that is not there yet."""
+        try:
+            return cls(path, path.stat().st_size)
+        except OSError:
+            return cls(path, 0)
+
+    def last(self, lines: int) -> tuple[str, ...]:
+        """The last lines since then, of the last `QUOTED` bytes; a log that was rotated meanwhile is all since then."""
+        try:
+            with self.path.open("rb") as stream:
+                size = stream.seek(0, 2)
+                begin = self.position if self.position <= size else 0
+                stream.seek(max(size - QUOTED, begin))
+                found = stream.read().decode(errors="replace").splitlines()
+        except OSError:
+            return ()
+        return tuple(found[-lines:])
 
 
 @dataclass

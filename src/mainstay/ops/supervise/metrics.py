@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from typing import TYPE_CHECKING
 
 from mainstay.ops.engines.engine import Address
 from mainstay.ops.engines.figures import collect, exposition
 from mainstay.ops.supervise import status
+from mainstay.ops.supervise.disk import find_space
 from mainstay.ops.supervise.supervised import State, Supervised
 
 if TYPE_CHECKING:
@@ -80,17 +80,16 @@ def text(system: System) -> str:
 
 def disk(system: System) -> list[str]:
     """Of the file system under the state folder, as far as this user may fill it."""
-    try:
-        told = os.statvfs(system.state.path)
-    except OSError:
+    space = find_space(system.state.path)
+    if space is None:
         return []
     return [
         "# HELP mainstay_disk_free_bytes What is left for this user on the disk under the system's data.",
         "# TYPE mainstay_disk_free_bytes gauge",
-        f"mainstay_disk_free_bytes {told.f_bavail * told.f_frsize}",
+        f"mainstay_disk_free_bytes {space.free}",
         "# HELP mainstay_disk_size_bytes The size of that disk.",
         "# TYPE mainstay_disk_size_bytes gauge",
-        f"mainstay_disk_size_bytes {told.f_blocks * told.f_frsize}",
+        f"mainstay_disk_size_bytes {space.size}",
     ]
 
 

@@ -13,6 +13,7 @@ import os
 import signal
 import subprocess
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 from mainstay.base import wire
@@ -22,6 +23,7 @@ from mainstay.ops.engines.oneshot import environment
 from mainstay.ops.supervise.child import with_death_signal
 from mainstay.ops.supervise.environment import Surroundings, for_process, interpreter
 from mainstay.ops.supervise.journal import Journal
+from mainstay.ops.supervise.logtimes import find_moment
 from mainstay.ops.supervise.units import with_path
 from mainstay.ops.topology.values import Service
 
@@ -29,6 +31,8 @@ TIME_LIMIT = 3600.0
 DATABASE_PATIENCE = 60.0
 """Seconds that a service's preparation waits for the database, which starts at the same time."""
 QUOTED_LINES = 15
+BLOCK = 64 * 1024
+TRACEBACK = "Traceback (most recent call last):\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +66,10 @@ async def prepare(around: Surroundings, service: Service, log: Path, journal: Jo
     command = (interpreter(service), "-m", "mainstay.db.prepare", *arguments(service))
     outcome = await _run(command, service.root, with_path(service, env), log)
     if outcome.exit_code != 0:
+        how = f"exit code {outcome.exit_code}{_cause(outcome)}"
         raise OperationFailed(
             "service.cannot-prepare",
-            f"{service.name}: preparing it ended with exit code {outcome.exit_code}",
+            f"preparing {service.name} ended with {how}",
             hint=f"the whole log: {log}",
             exit_code=1,
             details=_reason(outcome),
@@ -88,8 +93,9 @@ async def _run(command: tuple[str, ...], cwd: Path, env: dict[str, str], log: Pa
         )
     except OSError as error:
         raise OperationFailed("process.cannot-start", f"{command[0]}: {error}") from error
+    told = Told(log)
     try:
-        output, _ = await asyncio.wait_for(process.communicate(), TIME_LIMIT)
+        await asyncio.wait_for(_listen(process, told), TIME_LIMIT)
     except (TimeoutError, asyncio.CancelledError) as error:
         # A migration that is cut off is rolled back by the database, which ends its session.
         with contextlib.suppress(ProcessLookupError):
@@ -100,9 +106,62 @@ async def _run(command: tuple[str, ...], cwd: Path, env: dict[str, str], log: Pa
         raise OperationFailed(
             "service.prepare-too-slow", f"preparing {cwd} did not end within {TIME_LIMIT:g} s"
         ) from error
-    with contextlib.suppress(OSError), log.open("ab") as stream:
-        stream.write(output)
-    return Outcome(process.returncode or 0, output.decode(errors="replace"))
+    finally:
+        told.close()
+    return Outcome(process.returncode or 0, told.output)
+
+
+async def _listen(process: asyncio.subprocess.Process, told: Told) -> None:
+    assert process.stdout is not None, "its output is a pipe"  # noqa: S101
+    while block := await process.stdout.read(BLOCK):
+        told.add(block)
+    await process.wait()
+
+
+class Told:
+    """
+    What a preparation says: kept for the one who asked, and in the log at once, each line with its time.
+
+    The log is that of all starts, so a line without a time would pass for one of the latest.
+    A log that cannot be written, as on a full disk, takes nothing from what is kept.
+    """
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._blocks: list[bytes] = []
+        self._begun = b""
+
+    @property
+    def output(self) -> str:
+        return b"".join(self._blocks).decode(errors="replace")
+
+    def add(self, block: bytes) -> None:
+        self._blocks.append(block)
+        *whole, self._begun = (self._begun + block).split(b"\n")
+        self._write(whole)
+
+    def close(self) -> None:
+        if self._begun:
+            self._write([self._begun])
+            self._begun = b""
+
+    def _write(self, lines: list[bytes]) -> None:
+        now = datetime.now(UTC)
+        stamp = now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        with contextlib.suppress(OSError), self._log.open("ab") as stream:
+            for line in lines:
+                text = line.decode(errors="replace")
+                dated = find_moment(text, now.timestamp()) is not None
+                stream.write(f"{text}\n".encode() if dated else f"{stamp}  {text}\n".encode())
+
+
+def _cause(outcome: Outcome) -> str:
+    """The error that a traceback ends with, which stands far below its begin; else nothing."""
+    _, found, rest = outcome.output.rpartition(TRACEBACK)
+    if not found or outcome.exit_code == IMPORT_FAILED:
+        return ""
+    error = next((line for line in rest.splitlines() if line and not line[0].isspace()), "")
+    return f": {error}" if error else ""
 
 
 def _reason(outcome: Outcome) -> tuple[str, ...]:

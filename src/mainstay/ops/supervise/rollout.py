@@ -135,9 +135,11 @@ class Rollout:
         failure = error if isinstance(error, OperationFailed) else None
         what = failure.what if failure else f"{type(error).__name__}: {error}"
         self._system.journal.note("rollout.halted", name, what)
+        # A failure says itself whom it happened to.
+        reason = what if failure else f"{name}: {what}"
         return OperationFailed(
             "rollout.halted",
-            f"{name}: {what}",
+            reason,
             hint="the processes that ran before serve on; mend the release and roll out again",
             exit_code=1,
             details=failure.details if failure else (),

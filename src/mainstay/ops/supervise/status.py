@@ -20,12 +20,14 @@ def snapshot(system: System, *, memory: bool = False) -> dict[str, Any]:
 
     Sizes cost about a millisecond a process to read, so they are asked for, not always given.
     """
+    system.disk.look()
     return {
         "system": system.topology.name,
         "url": system.url,
         "phase": system.phase,
         "ready": system.ready,
         "durability": system.durability,
+        "disk": system.disk.as_json(),
         "processes": [describe(system, process, memory=memory) for process in system.processes],
     }
 

@@ -31,6 +31,7 @@ from mainstay.ops.engines.oneshot import environment
 from mainstay.ops.supervise import proc
 from mainstay.ops.supervise.child import Child, open_log
 from mainstay.ops.supervise.journal import Journal
+from mainstay.ops.supervise.logs import Mark
 
 CRASH_LIMIT = 5
 CRASH_WINDOW = 60.0
@@ -118,6 +119,10 @@ class Supervised:
         self.is_spare: Callable[[], bool] = lambda: True
         """Whether others do its work meanwhile; the last one that might still answer is borne three times as long."""
         self._log_path = log
+        self._began = Mark.end_of(log)
+        """Where in the log the latest process began: an earlier one's words explain nothing of it."""
+        self._last_words: tuple[str, ...] = ()
+        """How the log of the latest process that has ended was at its end."""
         self._journal = journal
         self._changed = changed
         self._backoff = Backoff()
@@ -203,15 +208,12 @@ class Supervised:
         self._move(State.DRAINING, why)
 
     def last_lines(self, count: int = QUOTED_LINES) -> tuple[str, ...]:
-        """The end of the process's log, for a person who has to know why."""
-        try:
-            with self._log_path.open("rb") as stream:
-                size = stream.seek(0, os.SEEK_END)
-                stream.seek(max(size - 16384, 0))
-                lines = stream.read().decode(errors="replace").splitlines()
-        except OSError:
-            return ()
-        return tuple(lines[-count:])
+        """
+        What the latest process wrote last, for a person who has to know why; while it is silent, the one before it.
+
+        Never what stood in the log before `start`: that was another run, with reasons of its own.
+        """
+        return self._began.last(count) or self._last_words[-count:]
 
     # --- the life of the process ----------------------------------------------------------
 
@@ -231,6 +233,7 @@ class Supervised:
         """Start the process and watch it to its end; returns how it ended, in words."""
         self._kill_reason = ""
         self.fatal = False
+        self._began = Mark.end_of(self._log_path)
         try:
             await self.unit.prepare()
             if not self._wanted:
@@ -266,6 +269,7 @@ class Supervised:
         """Record an unwanted end; returns how long to wait before the next start."""
         now = time.monotonic()
         self.restarts += 1
+        self._last_words = self._began.last(QUOTED_LINES)
         if self._planned:
             self._planned = False
             self._move(State.STARTING, ended)
@@ -277,7 +281,7 @@ class Supervised:
         worked = self._worked and not looping
         self._journal.note("process.ended", self.name, ended, restarts=self.restarts)
         if looping:
-            self._move(State.CRASH_LOOP, ended, log=list(self.last_lines()))
+            self._move(State.CRASH_LOOP, ended, log=list(self._last_words))
         else:
             self._move(State.STARTING, ended)
         return 0.0 if worked or (len(recent) == 1 and not looping) else self._backoff.delay(len(recent))

@@ -28,6 +28,7 @@ from mainstay.ops.supervise.certificate import Certificate
 from mainstay.ops.supervise.child import become_subreaper
 from mainstay.ops.supervise.cluster import Cluster
 from mainstay.ops.supervise.control import ControlServer
+from mainstay.ops.supervise.disk import Disk, Room
 from mainstay.ops.supervise.environment import Surroundings
 from mainstay.ops.supervise.fleet import Fleet, never_ready
 from mainstay.ops.supervise.fleets import Fleets
@@ -69,6 +70,7 @@ class System:
         self.failure: OperationFailed | None = None
         self.wanted_down = asyncio.Event()
         self.began = time.monotonic()
+        self.disk = Disk(state.path, topology.name, journal)
         self.engines: dict[str, Supervised] = {}
         self.changing = asyncio.Lock()
         self.change: asyncio.Task[Any] | None = None
@@ -129,13 +131,12 @@ class System:
 
     @property
     def ready(self) -> bool:
-        """Everything wanted is ready, and durability is what the file asks for."""
+        """Everything wanted is ready, durability is what the file asks for, and the disk takes writes."""
         if self.phase != "running" or not self.processes:
             return False
-        return all(process.state is State.READY for process in self.processes) and self.durability not in (
-            "degraded",
-            "blocked",
-        )
+        if self.durability in ("degraded", "blocked") or self.disk.room is Room.FULL:
+            return False
+        return all(process.state is State.READY for process in self.processes)
 
     # --- up ---------------------------------------------------------------------------------
 
@@ -289,6 +290,7 @@ class System:
             self.assembly.write_targets(self.processes)
 
     async def _settle(self) -> None:
+        self.disk.look()
         if self._rotation is not None and self.phase == "running":
             await self._rotation.settle()
 

@@ -43,6 +43,16 @@ def test_it_answers_every_probe_and_nothing_else(port: int) -> None:
     assert ask(port, "/admin/")[0] == 404
 
 
+def test_until_every_app_is_ready_nothing_asks_a_database(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a process begins its log with Django's warning, if the supervisor's first probe is quick."""
+    monkeypatch.setattr(probes.apps, "ready", False)
+    monkeypatch.setattr(probes.readiness, "work", lambda: pytest.fail("a dependency was asked"))
+    status, body = ask(port, "/readyz")
+    assert (status, json.loads(body)["status"]) == (503, "starting")
+    assert ask(port, "/metrics")[0] == 503
+    assert ask(port, "/livez")[0] == 200
+
+
 def test_a_stalled_worker_says_why(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress.PROGRESS, "latest", progress.time.monotonic() - 75.0)
     status, body = ask(port, "/readyz")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mainstay.ops.supervise import logs as module
 from mainstay.ops.supervise.child import open_log
-from mainstay.ops.supervise.logs import Tail, follow, matches, rotate
+from mainstay.ops.supervise.logs import Mark, Tail, follow, matches, rotate
 
 # --- rotation -----------------------------------------------------------------------------
 
@@ -46,6 +46,32 @@ def test_so_many_are_kept_and_no_more(tmp_path: Path) -> None:
     ]
     assert (tmp_path / "valkey.1.log.1").read_text() == "5" * 20
     assert (tmp_path / "valkey.1.log.3").read_text() == "3" * 20
+
+
+# --- marks ----------------------------------------------------------------------------------
+
+
+def test_only_what_was_written_since_the_mark_is_quoted(path: Path) -> None:
+    append(path, "KeyError: 'of the run before'\n")
+    mark = Mark.end_of(path)
+    assert mark.last(5) == ()
+    append(path, "one\ntwo\nthree\n")
+    assert mark.last(2) == ("two", "three")
+
+
+def test_a_log_that_was_rotated_since_the_mark_is_all_new(path: Path) -> None:
+    append(path, "before\n" * 10)
+    mark = Mark.end_of(path)
+    rotate(path.parent, largest=10)
+    append(path, "after\n")
+    assert mark.last(5) == ("after",)
+
+
+def test_of_a_log_that_is_not_there_nothing_is_quoted(path: Path) -> None:
+    mark = Mark.end_of(path)
+    assert mark.last(5) == ()
+    append(path, "first\n")
+    assert mark.last(5) == ("first",)
 
 
 # --- tail --------------------------------------------------------------------------------

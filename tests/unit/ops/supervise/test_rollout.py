@@ -82,7 +82,7 @@ class Stage:
 
     async def prepare_service(self, service: Service) -> None:
         if self.cannot_prepare:
-            raise OperationFailed("service.cannot-prepare", "orders: preparing it ended with exit code 1")
+            raise OperationFailed("service.cannot-prepare", "preparing orders ended with exit code 1")
         self.prepared.append(service.name)
 
     def renew(self, service: Service) -> str:
@@ -182,7 +182,9 @@ async def test_a_release_whose_first_process_fails_changes_nothing(stage: Stage,
 async def test_a_failing_migration_replaces_nothing(stage: Stage, rollout: Rollout) -> None:
     before = stage.serving()
     stage.cannot_prepare = True
-    assert (await refusal(rollout.rollout({"name": "orders"}))).id == "rollout.halted"
+    failure = await refusal(rollout.rollout({"name": "orders"}))
+    assert failure.id == "rollout.halted"
+    assert failure.what == "preparing orders ended with exit code 1", "whom it happened to is said once"
     assert stage.serving() == before
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mainstay.ops.engines.engine import Address
-from mainstay.ops.supervise import metrics
+from mainstay.ops.supervise import disk
 from mainstay.ops.supervise import status as module
 from mainstay.ops.supervise.certificate import Sight
 from mainstay.ops.supervise.metrics import text
@@ -41,6 +41,7 @@ def system(monkeypatch: pytest.MonkeyPatch) -> Any:
         ready=False,
         durability="degraded",
         certificate=None,
+        disk=SimpleNamespace(look=lambda: None, as_json=lambda: {"state": "ok"}),
         role=lambda name: "primary" if name == "postgres.1" else "",
         processes=[
             process("postgres.1", State.READY),
@@ -56,6 +57,7 @@ def test_the_whole_system_is_told(system: Any) -> None:
         "phase": "running",
         "ready": False,
         "durability": "degraded",
+        "disk": {"state": "ok"},
         "processes": [
             {
                 "name": "postgres.1",
@@ -125,7 +127,7 @@ def test_the_metrics_tell_the_same(system: Any, monkeypatch: pytest.MonkeyPatch)
             raise FileNotFoundError(path)
         return small[path]
 
-    monkeypatch.setattr(metrics.os, "statvfs", statvfs)
+    monkeypatch.setattr(disk.os, "statvfs", statvfs)
     lines = [line for line in text(system).splitlines() if not line.startswith("#")]
     assert lines == [
         'mainstay_process_up{process="postgres.1",kind="postgres",service=""} 1',
