@@ -18,6 +18,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mainstay.base.threads import start_thread
 from mainstay.observability import scrubbing
 
 FORGOTTEN = 60.0
@@ -101,14 +102,8 @@ class Asked:
 
     def _begin(self) -> None:
         with self._lock:
-            if self.is_running:
-                return
-            thread = threading.Thread(target=self._keep_asking, name=self._name, daemon=True)
-            try:
-                thread.start()
-            except RuntimeError:  # no room for a thread; who looks next tries again
-                return
-            self._thread = thread
+            if not self.is_running:
+                self._thread = start_thread(self._keep_asking, self._name)
 
     def _seen(self) -> Seen:
         # The clock is read last: read before an answer that comes meanwhile, it would make its age negative.

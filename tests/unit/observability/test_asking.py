@@ -12,6 +12,7 @@ from django.db.utils import ConnectionHandler
 
 from mainstay.observability import asking
 from mainstay.observability.asking import Asked, Seen
+from tests.unit.conftest import NoRoom
 
 
 def asked(question: Callable[[], Any], **changes: Any) -> Asked:
@@ -43,17 +44,9 @@ def test_an_answer_that_comes_while_one_looks_has_an_age_that_is_not_negative(
     assert one.look().age >= 0
 
 
-def test_a_thread_that_cannot_start_is_tried_again_at_the_next_look(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thread_that_cannot_start_is_tried_again_at_the_next_look(no_room: NoRoom) -> None:
     """A process at its limit of threads has room again later; a question that is never put again stays unanswered."""
-    start, refused = threading.Thread.start, [1, 1]
-
-    def start_the_third(thread: threading.Thread) -> None:
-        if refused:
-            refused.pop()
-            raise RuntimeError("can't start new thread")
-        start(thread)
-
-    monkeypatch.setattr(threading.Thread, "start", start_the_third)
+    no_room(2)
     one = asked(lambda: 7)
     assert [one.look().ok, one.look().ok] == [None, None]
     until(lambda: one.look().ok)
