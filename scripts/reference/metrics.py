@@ -9,7 +9,7 @@ from typing import Any
 
 from mainstay.http import unavailable
 from mainstay.http.metrics import Metrics
-from mainstay.observability import output, register
+from mainstay.observability import output, queues, register
 from mainstay.ops.engines.figures import HELP
 from mainstay.ops.supervise import metrics as supervisor
 from scripts.reference.text import code, table
@@ -29,12 +29,12 @@ def page() -> str:
     register("unavailable", unavailable.figures)
     metrics = Metrics()
     collected = _collected(metrics.compatible, metrics.registry)
-    families = sorted({(_shown(each), each.documentation) for each in collected})
+    families = sorted({*((_shown(each), each.documentation) for each in collected), *queues.HELP.items()})
     own = LINE.findall(inspect.getsource(supervisor))
     return "\n".join(
         [
             HEAD,
-            _section("Of each replica, at its own `/metrics`", families),
+            _section("Of each replica, worker and other process, at its own `/metrics`", families),
             _section("Of the supervisor", own),
             _section("Of the engines, asked by the supervisor", list(HELP.items())),
         ]

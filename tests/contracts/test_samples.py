@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from mainstay.ops.engines import valkey
+from mainstay.ops.topology.values import Valkey
+from mainstay.tasks.settings import installed_apps
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -161,3 +167,101 @@ def test_a_span_of_opentelemetry_lies_where_the_page_says() -> None:
         "['GET seats/', 'reserve', [], {'shop.seats': 2}]",
         "['', 'GET seats/', [], {'shop.tenant': 't1'}]",
     ]
+
+
+WORKER = """
+import json, os, sys, time, types
+import django
+from django.conf import settings
+
+settings.configure(
+    SECRET_KEY="x", USE_TZ=True,
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.environ["DATABASE"]}},
+    INSTALLED_APPS=mainstay.installed_apps(),
+    TASKS={"default": {"BACKEND": "django_tasks_db.DatabaseBackend"}},
+    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField", CELERY_BROKER_URL=os.environ["BROKER"],
+)
+django.setup()
+from django.core.management import call_command
+call_command("migrate", run_syncdb=True, verbosity=0)
+
+# Celery is not installed here: its signal, and below a message as it lays it into its list.
+class Signal(list):
+    def connect(self, receiver):
+        self.append(receiver)
+        return receiver
+
+signals = types.ModuleType("celery.signals")
+signals.before_task_publish = Signal()
+sys.modules["celery"], sys.modules["celery.signals"] = types.ModuleType("celery"), signals
+"""
+
+WAITING = """
+from datetime import timedelta
+from mainstay.observability.figures import FIGURES
+
+def told(name, count):
+    for _ in range(1000):
+        found = {f.name[15:]: f.value for f in FIGURES.read() if ("queue", name) in f.labels}
+        if found.get("length") == count:
+            return found
+        time.sleep(0.02)
+    raise SystemExit(f"{name}: {found}")
+
+assert told("tasks", 0)["oldest_seconds"] == 0
+assert told("celery", 0)["oldest_seconds"] == 0
+assert told("celery", 0)["failures_total"] == 0
+
+def lay(enqueued, run_after):
+    values = {"args_kwargs": {}, "task_path": "x", "backend_name": "default"}
+    one = DBTaskResult.objects.create(run_after=run_after or get_date_max(), **values)
+    DBTaskResult.objects.filter(pk=one.pk).update(enqueued_at=enqueued)
+
+from django_tasks_db.models import get_date_max
+now = timezone.now()
+day, minutes, seconds = timedelta(days=1), timedelta(seconds=90), timedelta(seconds=5)
+lay(now - day, now - seconds)
+assert 5 <= age_of_first().total_seconds() < 60, "not before it was due"
+lay(now - minutes, None)
+lay(now - day, now + day)
+assert 90 <= age_of_first().total_seconds() < 180
+assert ready().count() == 2, "the last one is not due yet"
+DBTaskResult.objects.all().delete()
+assert age_of_first() is None
+
+for seconds in (70, 5):
+    headers = {"task": "shop.send", "id": str(seconds)}
+    for receiver in signals.before_task_publish:
+        receiver(sender="shop.send", headers=headers, body=None)
+    headers["queued_at"] -= seconds
+    broker.lpush("celery", json.dumps({"body": "W10=", "headers": headers, "properties": {}}))
+assert 70 <= age_of_first_in_celery() < 160
+broker.rpop("celery")
+assert 5 <= age_of_first_in_celery() < 60
+"""
+
+
+def test_the_queues_shown_tell_how_long_their_first_has_waited(tmp_path: Path) -> None:
+    """A table of tasks, and Celery's list in a real Valkey."""
+    server = valkey.find(Valkey(program="", port=0, max_memory=32 << 20)).path
+    socket = tmp_path / "valkey.sock"
+    options = ["--port", "0", "--unixsocket", str(socket), "--save", "", "--dir", str(tmp_path)]
+    running = subprocess.Popen([str(server), *options], stdout=subprocess.DEVNULL)
+    settings = WORKER.replace("mainstay.installed_apps()", repr(installed_apps()))
+    samples = "".join(blocks("docs/how-to/worker.md")[-2:])
+    try:
+        waited = time.monotonic() + 20
+        while not socket.exists():
+            assert time.monotonic() < waited
+            time.sleep(0.02)
+        done = subprocess.run(
+            [sys.executable, "-c", settings + samples + WAITING],
+            env={**os.environ, "BROKER": f"unix://{socket}", "DATABASE": str(tmp_path / "db.sqlite3")},
+            capture_output=True,
+            text=True,
+            timeout=50,
+        )
+    finally:
+        running.terminate()
+        running.wait(10)
+    assert done.returncode == 0, done.stderr

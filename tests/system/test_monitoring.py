@@ -29,6 +29,9 @@ PAGE = """
 from django.db import connection
 from django.http import HttpResponse
 from django.urls import path
+from mainstay.observability import watch_queue
+
+watch_queue("letters", oldest=lambda: None, length=lambda: 0)
 
 def page(request):
     with connection.cursor() as cursor:

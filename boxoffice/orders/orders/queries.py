@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Min, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -37,6 +37,21 @@ def find_hold(hold_id: UUID) -> Hold | None:
 def held_seats(hold_id: UUID) -> QuerySet[Seat]:
     """The seats that a hold still has, in the order in which locks are taken."""
     return Seat.objects.filter(hold=hold_id, held_until__gt=Now()).order_by("pk")
+
+
+def expired_seats() -> QuerySet[Seat]:
+    """Seats whose hold has run out and that nobody has tidied yet."""
+    return Seat.objects.filter(hold__isnull=False, held_until__lte=Now())
+
+
+def age_of_expired_seats() -> timedelta | None:
+    """For how long the first of them has waited; None where there is none."""
+    first: datetime | None = expired_seats().aggregate(first=Min("held_until"))["first"]
+    return None if first is None else timezone.now() - first
+
+
+def count_expired_seats() -> int:
+    return expired_seats().count()
 
 
 def get_order(account: Account, order_id: UUID) -> Order:

@@ -92,6 +92,25 @@ def test_clearing_tidies_only_what_has_run_out(hold):
     assert [each.pk for each in Hold.objects.all()] == [young.pk]
 
 
+def test_what_waits_for_the_sweeper_is_as_old_as_its_first(hold):
+    assert (queries.age_of_expired_seats(), queries.count_expired_seats()) == (None, 0)
+    old, _ = hold(2), hold(1)
+    run_out(old)
+    age = queries.age_of_expired_seats()
+    assert age is not None
+    assert timedelta(seconds=1) <= age < timedelta(minutes=2)
+    assert queries.count_expired_seats() == 2
+    holds.clear_expired_holds()
+    assert (queries.age_of_expired_seats(), queries.count_expired_seats()) == (None, 0)
+
+
+def test_every_process_tells_what_waits_for_the_sweeper():
+    from mainstay.observability.figures import FIGURES
+
+    told = {figure.name for figure in FIGURES.read() if ("queue", "expired-holds") in figure.labels}
+    assert {"mainstay_queue_old_after_seconds", "mainstay_queue_failures_total"} <= told
+
+
 def test_every_change_has_a_version_of_its_own(hold):
     taken = hold(1)
     holds.release_hold(taken.pk)

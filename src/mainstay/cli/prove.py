@@ -19,6 +19,7 @@ EXCLUSIVE = (
     ("--replay", "--quick"),
     ("--replay", "--full"),
     ("--replay", "--only"),
+    ("--replay", "--seed"),
     ("--against", "--replay"),
     ("--against", "--running"),
     ("--against", "--edge"),
@@ -27,6 +28,19 @@ EXCLUSIVE = (
     ("--running", "--keep"),
 )
 """Pairs of which one would be ignored silently."""
+
+NEEDS = {
+    "--allow-remote": ("--against",),
+    "--writes": ("--against", "--running"),
+}
+"""Options that would be ignored silently without one of these."""
+
+HINTS = {
+    "--seed": "a saved schedule has its seed: leave --seed out, or write another one into a copy of the file",
+    "--allow-remote": "nothing leaves this machine without --against URL",
+    "--writes": "in a twin every journey writes as it likes; --writes is for a system that is in use",
+}
+"""What to do instead, where the two names do not say it."""
 
 
 def prove(
@@ -187,6 +201,9 @@ def prove(
             "--running": running,
             "--edge": edge,
             "--keep": keep,
+            "--seed": seed is not None,
+            "--allow-remote": allow_remote,
+            "--writes": writes,
         }
     )
     options = proof.Options(
@@ -212,7 +229,12 @@ def prove(
 def _check_usage(given: Mapping[str, Any]) -> None:
     for one, other in EXCLUSIVE:
         if given[one] and given[other]:
-            raise OperationFailed("prove.usage", f"{one} and {other} exclude each other")
+            hint = HINTS.get(other, "")
+            raise OperationFailed("prove.usage", f"{one} and {other} exclude each other", hint=hint)
+    for option, others in NEEDS.items():
+        if given[option] and not any(given[other] for other in others):
+            told = f"{option} means nothing without {' or '.join(others)}"
+            raise OperationFailed("prove.usage", told, hint=HINTS[option])
 
 
 def _edge(name: str) -> str:

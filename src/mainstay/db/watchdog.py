@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Any, Protocol
 
 from mainstay.base.deadline import NEVER, Deadline
+from mainstay.base.threads import start_thread
 
 
 class Watched(Protocol):
@@ -37,8 +38,8 @@ class Watchdog:
         if deadline.at < self._next:
             self._next = deadline.at
             self._wake.set()
-            if self._thread is None:
-                self._begin_thread()
+        if self._thread is None:
+            self._begin_thread()
 
     def end(self, watched: Watched) -> None:
         self._running.pop(watched, None)
@@ -50,8 +51,7 @@ class Watchdog:
     def _begin_thread(self) -> None:
         with self._start:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._watch, name="mainstay-deadlines", daemon=True)
-                self._thread.start()
+                self._thread = start_thread(self._watch, "mainstay-deadlines")
 
     def _watch(self) -> None:
         while True:

@@ -1,35 +1,26 @@
 """
 What this process depends on, and how it was when last asked.
 
-A dependency says what its absence means (`Role`). Each is asked by a thread of its own, again and
-again, so that a probe reads answers and never waits for one, and one that hangs holds up nobody
-else. No dependency takes a process out of rotation: all replicas share it, so that would take out
+A dependency says what its absence means (`Role`). Each is asked in the background
+(`mainstay.observability.asking`), so that a probe reads answers and never waits for one, and one that
+hangs holds up nobody else. No dependency takes a process out of rotation: all replicas share it, so that would take out
 the fleet (Amazon Builders' Library, "Implementing health checks").
 """
 
 from __future__ import annotations
 
-import asyncio
-import inspect
-import math
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from mainstay.base.errors import InvalidInput, Problem, nearest
-from mainstay.health import progress
-from mainstay.observability import scrubbing
+from mainstay.observability.asking import FORGOTTEN, Asked, is_seconds, place
 
 LIMIT = 1.0
 EVERY = 5.0
-FORGOTTEN = 60.0
-"""Seconds without a reader after which nobody is asked any more, so that a process without probes costs nothing."""
-WORDS = 200
-"""Most characters of a reason."""
 
 Check = Callable[[], Any]
 """Returns when all is well and raises when it is not; may be a coroutine function."""
@@ -82,46 +73,19 @@ class Observation:
 
 
 @dataclass
-class _Asked:
-    """One dependency and its thread. Written by the thread, read by anybody; each write is one assignment."""
+class _Watched:
+    """One dependency, and the asking."""
 
     dependency: Dependency
-    last: tuple[bool, str, float, float] | None = None
-    """Whether it was well, what it said, when that was and how long it took."""
-    since: float | None = None
-    """When the question was put that has no answer yet."""
+    asked: Asked
 
-    def observe(self, clock: Callable[[], float] = time.monotonic) -> Observation:
-        # The clock is read last: read before an answer that comes meanwhile, it would make its age negative.
-        role, since, last = self.dependency.role, self.since, self.last
-        now = clock()
-        if since is not None and now - since > self.dependency.limit:
-            return Observation(role, False, f"no answer within {self.dependency.limit:g} s", now - since)
-        if last is None:
-            return Observation(role, None)
-        ok, detail, at, took = last
-        return Observation(role, ok, detail, now - at, took)
+    def observe(self) -> Observation:
+        seen = self.asked.look()
+        return Observation(self.dependency.role, seen.ok, seen.problem, seen.age, seen.took)
 
-    def ask(self) -> None:
-        self.since = began = time.monotonic()
-        ok, detail = _answer(self.dependency.check)
-        now = time.monotonic()
-        if ok and now - began > self.dependency.limit:
-            ok, detail = False, f"took {now - began:.1f} s, more than {self.dependency.limit:g} s"
-        self.last, self.since = (ok, detail, now, now - began), None
-
-
-def _answer(check: Check) -> tuple[bool, str]:
-    try:
-        answer = check()
-        if inspect.iscoroutine(
-            answer
-        ):  # not the function is asked: a partial or a lambda may give one as well
-            asyncio.run(answer)
-    except (Exception, asyncio.CancelledError, SystemExit) as error:  # whatever a check raises is its answer
-        words = scrubbing.scrub_text(" ".join(str(error).split()))[:WORDS]
-        return False, f"{type(error).__name__}: {words}" if words else type(error).__name__
-    return True, ""
+    def change(self, **changes: Any) -> None:
+        self.dependency = replace(self.dependency, **changes)
+        self.asked.limit, self.asked.every = self.dependency.limit, self.dependency.every
 
 
 @dataclass
@@ -133,21 +97,19 @@ class Watch:
     """
 
     forgotten: float = FORGOTTEN
-    _asked: dict[str, _Asked] = field(default_factory=dict, repr=False)
+    _watched: dict[str, _Watched] = field(default_factory=dict, repr=False)
     _own: dict[str, Check] = field(default_factory=dict, repr=False)
     """What the project has declared itself."""
     _wishes: dict[str, Mapping[str, Any] | None] = field(default_factory=dict, repr=False)
     """What was said of dependencies that nobody has declared yet; ``None`` is: not at all."""
-    _threads: dict[str, threading.Thread] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
-    _wanted: float = 0.0
 
     def add(self, dependency: Dependency) -> None:
         """Watch this one too; one of the same name is replaced, unless that is being watched already."""
         with self._lock:
-            wish = self._wishes.get(dependency.name, {})
-            if dependency.name not in self._threads and wish is not None:
-                self._asked[dependency.name] = _Asked(replace(dependency, **wish))
+            wish, before = self._wishes.get(dependency.name, {}), self._watched.get(dependency.name)
+            if wish is not None and not (before and before.asked.is_running):
+                self._watched[dependency.name] = self._prepare(replace(dependency, **wish))
 
     def declare(self, dependency: Dependency, where: str = "") -> None:
         """
@@ -159,14 +121,14 @@ class Watch:
         Raises:
             InvalidInput: Another function of the project has the name, and would be asked no more.
         """
-        place = _place(dependency.check)
+        here = place(dependency.check)
         before = self._own.setdefault(dependency.name, dependency.check)
-        if _place(before) != place:  # a module that is imported again declares the same once more
-            found = f"a second one; {_place(before)} has the name"
+        if place(before) != here:  # a module that is imported again declares the same once more
+            found = f"a second one; {place(before)} has the name"
             hint = "give each a name of its own"
             what = f"dependency {dependency.name!r}"
             raise InvalidInput(
-                [Problem("health.second-dependency", where or place, what, "one function", found, hint)]
+                [Problem("health.second-dependency", where or here, what, "one function", found, hint)]
             )
         self.add(dependency)
 
@@ -174,47 +136,33 @@ class Watch:
         """Another role, limit or pace than the dependency has by itself, also when it is declared later."""
         with self._lock:
             self._wishes[name] = changes
-            if asked := self._asked.get(name):
-                asked.dependency = replace(asked.dependency, **changes)
+            if watched := self._watched.get(name):
+                watched.change(**changes)
 
     def remove(self, name: str) -> None:
         """Do not ask it, also when it is declared later."""
         with self._lock:
             self._wishes[name] = None
-            self._asked.pop(name, None)
+            if watched := self._watched.pop(name, None):
+                watched.asked.stop()
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(self._asked)
+        return tuple(self._watched)
 
     def observe(self) -> dict[str, Observation]:
         """The latest of each, at once. The first call begins the asking."""
-        self._wanted = time.monotonic()
-        self._begin()
-        return {name: asked.observe() for name, asked in tuple(self._asked.items())}
+        return {name: watched.observe() for name, watched in tuple(self._watched.items())}
 
-    def _begin(self) -> None:
-        if len(self._threads) == len(self._asked):
-            return
-        with self._lock:
-            for name, asked in self._asked.items():
-                if name not in self._threads:
-                    thread = threading.Thread(
-                        target=self._keep_asking,
-                        args=(name, asked),
-                        name=f"mainstay-health-{name}",
-                        daemon=True,
-                    )
-                    self._threads[name] = thread
-                    thread.start()
-
-    def _keep_asking(self, name: str, asked: _Asked) -> None:
-        progress.only_look()
-        while time.monotonic() - self._wanted < self.forgotten and name in self._asked:
-            asked.ask()
-            time.sleep(asked.dependency.every)
-        with self._lock:
-            self._threads.pop(name, None)
+    def _prepare(self, dependency: Dependency) -> _Watched:
+        asked = Asked(
+            f"mainstay-health-{dependency.name}",
+            dependency.check,
+            limit=dependency.limit,
+            every=dependency.every,
+            forgotten=self.forgotten,
+        )
+        return _Watched(dependency, asked)
 
 
 WATCH = Watch()
@@ -273,20 +221,9 @@ def _misplaced(role: object, where: str) -> list[Problem]:
 
 
 def _not_seconds(key: str, seconds: object, where: str) -> list[Problem]:
-    if _is_seconds(seconds):
+    if is_seconds(seconds):
         return []
     return [Problem(BAD, where, key, "a number of seconds above 0, such as 1.0", repr(seconds))]
-
-
-def _is_seconds(given: object) -> bool:
-    is_number = isinstance(given, int | float) and not isinstance(given, bool)
-    return is_number and 0 < given < math.inf  # type: ignore[operator]
-
-
-def _place(check: Check) -> str:
-    """Where a function stands; what is no function is told apart by what it is."""
-    code = getattr(inspect.unwrap(check), "__code__", None)
-    return f"{code.co_filename}:{code.co_firstlineno}" if code else repr(check)
 
 
 def _undeclared() -> None:

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import sys
 import time
-from contextvars import ContextVar
 from dataclasses import dataclass, field
+
+from mainstay.observability.asking import is_onlooker
 
 WITHIN = 60.0
 """Seconds without progress after which a process is not ready; workers poll about once a second."""
@@ -41,14 +42,6 @@ PROGRESS = Progress()
 def beat() -> None:
     """Say that this process got on; call it in a loop that neither ends nor asks the database anything."""
     PROGRESS.beat()
-
-
-_is_onlooker: ContextVar[bool] = ContextVar("mainstay_is_onlooker", default=False)
-
-
-def only_look() -> None:
-    """Say that the thread that calls this does no work: no statement of it counts from now on."""
-    _is_onlooker.set(True)
 
 
 def follow_statements() -> None:
@@ -82,6 +75,6 @@ def _wrap(sender: object, connection: object, **_: object) -> None:
 
 def _count(execute, sql, params, many, context):  # type: ignore[no-untyped-def]  # as Django calls it
     result = execute(sql, params, many, context)
-    if not _is_onlooker.get():
+    if not is_onlooker():
         PROGRESS.beat()
     return result

@@ -23,6 +23,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 import mainstay
 from mainstay.base import environment, wire
+from mainstay.base.threads import start_thread
 from mainstay.observability.figures import Count, Figure
 from mainstay.observability.spans import Span, by_scope, pairs
 
@@ -141,8 +142,7 @@ class Exporter:
             self._waiting.append(span)
             self._idle.clear()
             if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="mainstay-traces", daemon=True)
-                self._thread.start()
+                self._thread = start_thread(self._run, "mainstay-traces")
         self._filled.set()
 
     def flush(self, seconds: float = 2.0) -> bool:

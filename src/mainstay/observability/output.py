@@ -23,6 +23,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TextIO
 
+from mainstay.base.threads import start_thread
 from mainstay.observability.figures import Count, Figure, register
 
 LINES_LIMIT = 10_000
@@ -162,7 +163,7 @@ class PipeWriter:
             self._size += len(line)
             self._emptied.clear()
             if self._thread is None:
-                self._start()
+                self._thread = start_thread(self._run, "mainstay-log")
         if not self._filled.is_set():
             self._filled.set()
 
@@ -172,10 +173,6 @@ class PipeWriter:
         self._filled.set()
         self._emptied.wait(seconds)
         self._is_ending = False
-
-    def _start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name="mainstay-log", daemon=True)
-        self._thread.start()
 
     def _run(self) -> None:
         while True:

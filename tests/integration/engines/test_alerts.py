@@ -335,6 +335,73 @@ def test_a_certificate_that_cannot_be_seen(
     play(tmp_path, series, "CertificateNotSeen", at, firing, every="1m")
 
 
+def queue(what: str, process: str = "orders.web.1", name: str = "letters") -> str:
+    return f'mainstay_queue_{what}{{queue="{name}",service="orders",process="{process}"}}'
+
+
+def queues(*ages: str, failures: str = "0x60") -> Series:
+    """What each process says of one and the same queue."""
+    series = {}
+    for number, values in enumerate(ages):
+        process = f"orders.web.{number}"
+        series[queue("oldest_seconds", process)] = values
+        series[queue("old_after_seconds", process)] = "300x60"
+        series[queue("failures_total", process)] = failures
+    return series
+
+
+@pytest.mark.parametrize(
+    ("ages", "at", "severities"),
+    [
+        (["0+15x60"], "8m", ["warning"]),  # past 300 s since 5m15s
+        (["0+15x60"], "7m", []),  # not for two minutes yet
+        (["0+15x24 0x40"], "9m", []),  # somebody took it
+        (["290x60"], "14m", []),
+        (["2000x60"], "3m", ["critical", "warning"]),
+        (["1700x60"], "14m", ["warning"]),
+        (["0x60"], "14m", []),  # empty
+        (["290x60", "290x60"], "14m", []),  # two that tell the same are not twice as old
+        (["290x60", "_x60"], "14m", []),  # one that cannot tell changes nothing
+        (["310x60", "20x60"], "14m", ["warning"]),  # nor does one that was asked before
+    ],
+)
+def test_a_queue_whose_first_has_waited_for_long(
+    tmp_path: Path, ages: list[str], at: str, severities: list[str]
+) -> None:
+    firing = [{"service": "orders", "severity": each} for each in severities]
+    play(tmp_path, queues(*ages), "QueueOld", at, firing)
+
+
+@pytest.mark.parametrize(("age", "firing"), [("3000x60", []), ("3700x60", ["warning"])])
+def test_a_queue_may_say_itself_from_when_on_it_is_old(tmp_path: Path, age: str, firing: list[str]) -> None:
+    series = {queue("oldest_seconds"): age, queue("old_after_seconds"): "3600x60"}
+    labels = [{"service": "orders", "severity": each} for each in firing]
+    play(tmp_path, series, "QueueOld", "10m", labels)
+
+
+@pytest.mark.parametrize(
+    ("ages", "failures", "at", "is_unknown"),
+    [
+        (["10 10 _x60"], "0 0 0+1x60", "10m", True),
+        (["_x60"], "0x60", "10m", True),  # never asked: no thread could start, say
+        (["10 10 _x60"], "0 0 0+1x60", "6m", False),  # what was told last is known for five minutes more
+        (["_x60", "10x60"], "0+1x60", "10m", False),  # the other one knows
+        (["0x60"], "0x60", "10m", False),  # empty is known
+        (["0x60"], "7x60", "10m", False),  # it failed once
+    ],
+)
+def test_a_queue_of_which_nobody_knows_anything(
+    tmp_path: Path, ages: list[str], failures: str, at: str, is_unknown: bool
+) -> None:
+    firing = [{"service": "orders", "severity": "warning"}] if is_unknown else []
+    play(tmp_path, queues(*ages, failures=failures), "QueueUnknown", at, firing)
+
+
+def test_a_queue_that_nobody_declares_any_more_is_not_unknown(tmp_path: Path) -> None:
+    """Of a service that is down altogether other alerts tell."""
+    play(tmp_path, {queue("failures_total"): "3 3 _x60"}, "QueueUnknown", "12m", [])
+
+
 def test_every_alert_has_a_test() -> None:
     named = set(re.findall(r"alert: (\w+)", alerts(15.0)))
     assert named == {word for word in named if f'"{word}"' in Path(__file__).read_text()}

@@ -18,6 +18,7 @@ from mainstay.base.deadline import Deadline, DeadlineExceeded, within
 from mainstay.db import statements
 from mainstay.db.statements import Statements
 from mainstay.db.watchdog import Watchdog
+from tests.unit.conftest import NoRoom
 
 LONG = """WITH RECURSIVE count(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM count WHERE n < 500000000)
 SELECT max(n) FROM count"""
@@ -134,6 +135,21 @@ def test_the_watchdog_cuts_what_is_late_and_only_that() -> None:
     assert early.cut_.wait(10)
     assert not late.cut_.is_set()
     assert not ended.cut_.is_set()
+
+
+def test_a_watchdog_whose_thread_cannot_start_starts_it_with_a_later_statement(no_room: NoRoom) -> None:
+    """Also with one whose deadline is later than that of the first; the first is cut as well."""
+    cut = threading.Event()
+
+    class Watched:
+        def cut(self, deadline: Deadline) -> None:
+            cut.set()
+
+    no_room(1)
+    watchdog = Watchdog()
+    watchdog.begin(Watched(), Deadline.after(0.05))
+    watchdog.begin(Watched(), Deadline.after(60))
+    assert cut.wait(10)
 
 
 def test_a_forked_process_has_a_watchdog_of_its_own() -> None:

@@ -18,7 +18,6 @@ from mainstay.health.dependencies import (
     Observation,
     Role,
     Watch,
-    _Asked,
     dependency,
     of_health_check,
 )
@@ -176,32 +175,13 @@ def test_the_age_of_an_answer_is_told() -> None:
     assert watch.observe()["one"].age >= 0.05
 
 
-def test_an_answer_that_comes_while_one_looks_has_an_age_that_is_not_negative() -> None:
-    """The other thread may answer between any two lines of who looks."""
-
-    class Answered(dict[str, _Asked]):
-        """Looks as if the answer had come when it is asked which dependencies there are."""
-
-        def items(self) -> Any:
-            for each in self.values():
-                each.last = (True, "", time.monotonic(), 0.0)
-            return super().items()
-
-    watch = watching()
-    watch._asked = Answered(one=_Asked(Dependency("one", well)))
-    watch._threads["one"] = threading.current_thread()
-    seen = watch.observe()["one"]
-    assert seen.age >= 0
-    assert seen.as_json()["age_ms"] >= 0
-
-
 def test_nobody_is_asked_before_somebody_wants_to_know_nor_long_after() -> None:
     asked: list[int] = []
     watch = watching(Dependency("one", lambda: asked.append(1), every=0.01), forgotten=0.1)
     time.sleep(0.05)
     assert asked == []
     until(lambda: watch.observe() and asked)
-    until(lambda: not watch._threads)
+    until(lambda: not watch._watched["one"].asked.is_running)
     count = len(asked)
     time.sleep(0.05)
     assert len(asked) == count

@@ -20,6 +20,7 @@ import pytest
 from mainstay.observability import output
 from mainstay.observability.formats import JsonFormatter
 from mainstay.observability.output import DROPPED, OutputHandler, PipeWriter
+from tests.unit.conftest import NoRoom
 
 CAPACITY = 65536
 
@@ -99,6 +100,16 @@ def test_lines_arrive_in_order(pipe: Pipe) -> None:
     made.flush()
     events = [json.loads(line)["event"] for line in pipe.read_lines(lambda lines: len(lines) == 500)]
     assert events == [str(number) for number in range(500)]
+
+
+def test_a_thread_that_cannot_start_is_tried_again_with_the_next_line(pipe: Pipe, no_room: NoRoom) -> None:
+    no_room(2)
+    made = pipe.handler()
+    for number in range(3):
+        made.handle(record(str(number)))
+    made.flush()
+    events = [json.loads(line)["event"] for line in pipe.read_lines(lambda lines: len(lines) == 3)]
+    assert events == ["0", "1", "2"]
 
 
 def test_a_full_pipe_stops_nobody_and_memory_stays_bounded(pipe: Pipe) -> None:

@@ -19,6 +19,7 @@ from mainstay.observability import otlp, traces
 from mainstay.observability.otlp import Collector, Exporter
 from mainstay.observability.spans import CLIENT, SERVER, Span
 from mainstay.observability.traces import SPANS_LIMIT, Sampler, Tracing, sampling_ratio
+from tests.unit.conftest import NoRoom
 from tests.unit.observability.collector import BlackHole, CollectorServer, attributes
 
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -303,6 +304,17 @@ def test_nothing_waits_for_the_thread(monkeypatch: pytest.MonkeyPatch, free_port
     assert exporter.waiting <= otlp.QUEUE_LIMIT
     assert exporter.dropped.value >= 100
     held.set()
+
+
+def test_a_thread_that_cannot_start_is_tried_again_with_the_next_span(
+    monkeypatch: pytest.MonkeyPatch, collector: CollectorServer, no_room: NoRoom
+) -> None:
+    """And the request whose span it is does not notice."""
+    no_room(2)
+    exporter = exporter_to(monkeypatch, collector.endpoint)
+    for number in range(3):
+        exporter.put(span(number))
+    assert len(collector.wait(3)) == 3
 
 
 class Refusing:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -17,6 +16,7 @@ from mainstay.http.problems import Problem
 from mainstay.http.problems.accept import wants_page
 from mainstay.http.problems.forms import Form
 from mainstay.http.problems.problem import base
+from mainstay.observability.asking import give_connections_back
 
 JSON = "application/json"
 PROBLEM = MEDIA_TYPE
@@ -57,17 +57,11 @@ def internal(path: str) -> Answer:
         try:
             body, content_type = metrics.render()
         finally:
-            _give_connections_back()
+            give_connections_back()  # of a source of figures that asked in this thread
         return (
             Answer(200, content_type, body) if body else problem(404, detail="prometheus_client is missing")
         )
     return of_probe(_PROBES[path]())
-
-
-def _give_connections_back() -> None:
-    """What a source of figures has asked, it asked in a thread that no request will tidy up."""
-    if (db := sys.modules.get("django.db")) is not None and "settings" in vars(db.connections):
-        db.connections.close_all()
 
 
 def of_probe(answer: readiness.Answer) -> Answer:

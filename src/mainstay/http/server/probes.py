@@ -17,6 +17,7 @@ from mainstay.base import environment, wire
 from mainstay.health import builtin, progress, readiness
 from mainstay.health.lifecycle import PROCESS
 from mainstay.http.entrance import answers
+from mainstay.observability.asking import only_look
 
 PATIENCE = 1.0
 """Seconds an asker has to say what it wants, so that one that says nothing holds up no other."""
@@ -33,7 +34,7 @@ class Probes(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """The name is the standard library's."""
-        progress.only_look()  # each request has a thread of its own
+        only_look()  # each request has a thread of its own
         path = self.path.partition("?")[0]
         if path not in answers.PATHS:
             answer = answers.problem(404, detail="Only probes and metrics are answered here.")

@@ -163,6 +163,9 @@ BURNS = (
 )
 """The Site Reliability Workbook (Google), chapter 5, table 5-8."""
 
+QUEUE_OLD = (("warning", 1), ("critical", 6))
+"""How many times as old as a queue says it may become. Five minutes and half an hour, for one that says nothing."""
+
 WINDOWS = ("5m", "30m", "1h", "6h", "3d")
 
 
@@ -172,13 +175,14 @@ def rules(scrape_interval: float) -> str:
 
 
 def alerts(scrape_interval: float) -> str:
-    """When somebody is told: processes, errors of a service, its error budget, database, machine."""
+    """When somebody is told: processes, errors of a service, its error budget, queues, database, machine."""
     return render(
         "prometheus/alerts.yml.j2",
         window=window(scrape_interval),
         burns=BURNS,
         budget=f"{1 - OBJECTIVE:.1%}",
         least=LEAST_FAILED,
+        queue_old=QUEUE_OLD,
     )
 
 

@@ -67,7 +67,8 @@ def address(text: str) -> Address:
         OperationFailed: It is no address.
     """
     host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+    is_number = port.isascii() and port.isdigit() and len(port) <= 5
+    if not host or not is_number or not 0 < int(port) < 65536:
         raise OperationFailed("links.wrong-address", f"{text!r} is no address", hint="such as 127.0.0.1:5432")
     return host.strip("[]"), int(port)
 

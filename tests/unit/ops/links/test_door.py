@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from mainstay.ops.links.door import Door, Place
+from mainstay.base.errors import OperationFailed
+from mainstay.ops.links.door import Door, Place, address
 
 NOWHERE = ("127.0.0.1", 9)
 
@@ -38,3 +39,29 @@ async def test_a_close_that_comes_together_with_a_refusal_ends_the_looking(
     looking.cancel()
     assert ended
     assert len(asked) == 1
+
+
+def test_an_address_is_a_host_and_a_port() -> None:
+    assert [address("127.0.0.1:5432"), address("[::1]:80")] == [("127.0.0.1", 5432), ("::1", 80)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "5432",
+        ":5432",
+        "host:",
+        "host:0",
+        "host:65536",
+        "host:-1",
+        "host:²",
+        "host:٣",
+        "host:" + "1" * 5000,
+    ],
+)
+def test_what_is_no_address_is_said_to_be_none(text: str) -> None:
+    """Python's int takes fewer texts than those that are digits, and more than those of a port."""
+    with pytest.raises(OperationFailed) as caught:
+        address(text)
+    assert caught.value.id == "links.wrong-address"

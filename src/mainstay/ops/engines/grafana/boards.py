@@ -300,9 +300,38 @@ CACHE = Board(
 
 QUEUES = Board(
     "mainstay-queues",
-    "Mainstay: broker and background work",
+    "Mainstay: queues, broker and background work",
     "Whether what was left for later gets done.",
     (
+        Row(
+            "Queues",
+            (
+                panel(
+                    "How long the first has waited",
+                    "s",
+                    (
+                        f"max by (service, queue) (mainstay_queue_oldest_seconds{{{SERVICE}}})",
+                        "{{service}} {{queue}}",
+                    ),
+                ),
+                panel(
+                    "How many wait",
+                    "short",
+                    (
+                        f"max by (service, queue) (mainstay_queue_length{{{SERVICE}}})",
+                        "{{service}} {{queue}}",
+                    ),
+                ),
+                panel(
+                    "Questions without an answer in 10 minutes",
+                    "short",
+                    (
+                        f"max by (service, queue) (increase(mainstay_queue_failures_total{{{SERVICE}}}[10m]))",
+                        "{{service}} {{queue}}",
+                    ),
+                ),
+            ),
+        ),
         Row(
             "Broker",
             (

@@ -69,8 +69,12 @@ def document(proof: Proof, *, folders: Mapping[str, str] | None = None) -> dict[
 
 
 def _seeded(argv: list[str], seed: int) -> list[str]:
-    """A command line that was given no seed got one by chance; doing it again needs that one."""
-    named = any(word == "--seed" or word.startswith("--seed=") for word in argv)
+    """
+    A command line that was given no seed got one by chance; doing it again needs that one.
+
+    A schedule that was saved has its seed in its file.
+    """
+    named = any(word.partition("=")[0] in ("--seed", "--replay") for word in argv)
     return argv if named or not argv else [*argv, "--seed", str(seed)]
 
 

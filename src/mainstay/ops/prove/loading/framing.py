@@ -117,7 +117,7 @@ class Reading:
         elif "chunked" in self._headers.get("transfer-encoding", "").lower():
             self._chunks = _Chunks()
         elif length := self._headers.get("content-length"):
-            if not length.isdigit():
+            if not (length.isascii() and length.isdigit()):
                 raise ValueError(f"a Content-Length of {length!r}")
             self._length = int(length)
 

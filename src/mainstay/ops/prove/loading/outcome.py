@@ -66,7 +66,7 @@ def is_repeatable(kind: Kind, outcome: Outcome, answer: Answer) -> bool:
 def pause(attempt: int, answer: Answer) -> float:
     """Seconds to wait after this attempt; a ``Retry-After`` in seconds is heeded up to `HEEDED`."""
     asked = answer.headers.get("retry-after", "")
-    least = min(float(asked), HEEDED) if asked.isdigit() else 0.0
+    least = min(float(asked), HEEDED) if asked.isascii() and asked.isdigit() else 0.0
     return max(least, random.uniform(0.0, BACKOFF.delay(attempt)))  # noqa: S311 - spreads callers, no secret
 
 

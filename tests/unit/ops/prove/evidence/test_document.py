@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from mainstay.ops.prove.claim import Claim, Load, Result
 from mainstay.ops.prove.evidence.document import FORMAT, document
 from mainstay.ops.prove.history import History, Outcome
@@ -45,6 +47,13 @@ def test_a_seed_by_chance_becomes_part_of_the_command() -> None:
     assert (
         document(proof(argv=["mainstay", "prove", "--seed=4711"]))["replay"] == "mainstay prove --seed=4711"
     )
+
+
+@pytest.mark.parametrize("words", [["--replay", "a.json"], ["--replay=a.json"]])
+def test_a_schedule_that_was_saved_brings_its_seed(words: list[str]) -> None:
+    """A seed beside it is refused, so it must not be in the line that does the same again."""
+    argv = ["mainstay", "prove", *words]
+    assert document(proof(argv=argv))["replay"] == " ".join(argv)
 
 
 def test_seconds_count_from_the_begin_of_the_claim() -> None:

@@ -72,7 +72,8 @@ def test_waits_grow_and_heed_the_server(monkeypatch: pytest.MonkeyPatch) -> None
     assert pause(1, Answer(503, {"retry-after": "1"})) == 1.0
     assert pause(1, Answer(503, {"retry-after": "17"})) == 17.0
     assert pause(1, Answer(503, {"retry-after": "3600"})) == 30.0
-    assert pause(1, Answer(503, {"retry-after": "Wed, 21 Oct"})) == 0.1
+    for words in ("Wed, 21 Oct", "²", "-1"):
+        assert pause(1, Answer(503, {"retry-after": words})) == 0.1
 
 
 async def test_an_operation_tells_what_was_asked_and_what_came() -> None:
