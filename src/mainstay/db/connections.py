@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from time import monotonic
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg.errors import Diagnostic
@@ -46,6 +48,7 @@ class CertainConnection(psycopg.Connection[Any]):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.in_statement = False
+        self._made = monotonic()
         self._is_committing = self._is_brief = False
         self._doubt = ""
         self.add_notice_handler(self._note_doubt)
@@ -83,6 +86,11 @@ class CertainConnection(psycopg.Connection[Any]):
         self._is_brief = True
         try:
             return super().execute(query, *args, **kwargs)
+        except psycopg.OperationalError:
+            # The pool that lends a connection out writes itself into it, before it asks.
+            if self.closed and (pool := getattr(self, "_pool", None)) is not None:
+                give_up_idle(pool, self._made)
+            raise
         finally:
             self._is_brief = False
 
@@ -126,6 +134,26 @@ class _Guard:
         WATCHDOG.end(self)
         with self._lock:
             self._connection = None
+
+
+_renewed: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
+"""When the idle connections of a pool were last given up."""
+
+
+def give_up_idle(pool: ConnectionPool[Any], made: float) -> None:
+    """
+    Replace all idle connections of a pool, one of which, made at that time, turned out to be lost.
+
+    What took one away, a failover or a firewall, took the others as well. psycopg_pool would look at one after the
+    other and sleep between them, for 0, 1 and 2 s: a request that came after a failover waited for a second or, with
+    four dead connections, was refused. New ones are made at once, in the pool's own threads, and whoever waits has
+    the first. One that is older than the last time has been replaced already.
+    """
+    if made < _renewed.get(pool, 0.0):
+        return
+    _renewed[pool] = monotonic()
+    if (drain := getattr(pool, "drain", None)) is not None:  # new in psycopg_pool 3.3, as that sleep is
+        drain()
 
 
 RECONNECT = 0.3

@@ -89,6 +89,21 @@ def test_lost_connections_are_replaced_without_an_error(
     assert [replica.get("/database/1/").status for _ in range(4)] == [200] * 4
 
 
+@both
+def test_a_whole_pool_of_lost_connections_costs_no_pause(
+    start: Start, url: str, postgres: Database, interface: str
+) -> None:
+    """As after a failover. psycopg_pool sleeps for a second, give or take a tenth, once it has found the second."""
+    replica = start(interface, DATABASE_URL=url, MAINSTAY_POOL_MAX="4")
+    with ThreadPoolExecutor(4) as pool:
+        assert {each.status for each in pool.map(lambda _: replica.get("/database/400/"), range(4))} == {200}
+    lost = "FROM pg_stat_activity WHERE application_name = 'shop.web.1'"
+    assert postgres.execute(f"SELECT count(*) {lost}") == [(4,)]
+    postgres.execute(f"SELECT pg_terminate_backend(pid) {lost}")
+    assert replica.get("/database/1/").status == 200
+    assert replica.wait_for_lines(5)[-1]["wait_ms"] < 900
+
+
 def test_database_that_was_away_is_used_as_soon_as_it_is_back(
     start: Start, url: str, postgres: Database, free_port: Callable[[], int]
 ) -> None:
