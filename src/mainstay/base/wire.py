@@ -54,8 +54,8 @@ REPLICA = "MAINSTAY_REPLICA"
 
 RELEASE = "MAINSTAY_RELEASE"
 """
-Which code this is, for logs and error reports. Set for ``mainstay up`` it is handed on as it is; otherwise it
-is the short hash of the checkout, or ``unknown`` outside of git.
+Which code this is, for logs and error reports. Set for ``mainstay up`` or ``mainstay rollout`` it is handed on
+as it is; otherwise it is the short hash of the checkout, or ``unknown`` outside of git.
 """
 
 POOL_MAX = "MAINSTAY_POOL_MAX"

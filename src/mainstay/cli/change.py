@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from mainstay.base import environment, wire
 from mainstay.base.errors import InvalidInput, Problem
 from mainstay.base.units import plural
 from mainstay.cli import target
@@ -57,8 +58,12 @@ def rollout(
     name: Annotated[str, typer.Argument(help="The service to replace by what lies in its folder now.")],
     as_json: AsJson = False,
 ) -> None:
-    """Rolling update: one new process at a time; halts and goes back when one does not become ready."""
-    done = _ask(ctx, f"rolling out {name}", "rollout", name=name)
+    """
+    Rolling update: one new process at a time; halts and goes back when one does not become ready.
+
+    MAINSTAY_RELEASE in the environment names the new release, where it is not the commit that is checked out.
+    """
+    done = _ask(ctx, f"rolling out {name}", "rollout", name=name, release=environment.text(wire.RELEASE))
     what = f"{plural(done['replaced'], 'process', 'processes')} replaced in {done['seconds']} s"
     _show(as_json, done, f"{done['service']}: {what}")
 

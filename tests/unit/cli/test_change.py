@@ -51,6 +51,15 @@ def test_rollout_tells_how_many_were_replaced(mainstay: Mainstay, supervisor: Su
     assert mainstay("rollout", "catalog", "--json").json == done
 
 
+def test_rollout_passes_the_release_on(
+    mainstay: Mainstay, supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAINSTAY_RELEASE", "1.4.3")
+    supervisor.answers["rollout"] = {"service": "catalog", "replaced": 2, "seconds": 3.4}
+    mainstay("rollout", "catalog")
+    assert supervisor.asked[-1] == {"verb": "rollout", "name": "catalog", "release": "1.4.3"}
+
+
 def test_a_halted_rollout_is_exit_code_1_with_the_last_lines(
     mainstay: Mainstay, supervisor: Supervisor
 ) -> None:

@@ -119,7 +119,7 @@ class Rollout:
             began = time.monotonic()
             journal = self._system.journal
             journal.note("rollout.started", name, "asked for")
-            before = self._system.renew(service)
+            before = self._system.renew(service, str(request.get("release", "")))
             try:
                 await self._system.prepare_service(service)
                 replaced = await self._replace_all(service)

@@ -310,16 +310,17 @@ class System:
         topology = load(self.topology.file)
         return self._twin.topology(topology) if self._twin else topology
 
-    def renew(self, service: Service) -> Surroundings:
+    def renew(self, service: Service, told: str = "") -> Surroundings:
         """
         Let new processes of a service see its new declaration and release; returns what to `go_back_to`.
 
-        The other services keep theirs until they are rolled out themselves.
+        The other services keep theirs until they are rolled out themselves. The release is what was ``told``, or what
+        `release` finds.
         """
         before = self.assembly.around
         services = tuple(service if each.name == service.name else each for each in before.topology.services)
         topology = dataclasses.replace(before.topology, services=services)
-        self._see(dataclasses.replace(before, topology=topology, release=release(topology.folder)))
+        self._see(dataclasses.replace(before, topology=topology, release=told or release(topology.folder)))
         return before
 
     def go_back_to(self, before: Surroundings) -> None:

@@ -85,8 +85,8 @@ class Stage:
             raise OperationFailed("service.cannot-prepare", "preparing orders ended with exit code 1")
         self.prepared.append(service.name)
 
-    def renew(self, service: Service) -> str:
-        self.seen = f"new {service.name}"
+    def renew(self, service: Service, told: str = "") -> str:
+        self.seen = f"new {service.name} {told}".strip()
         return "old"
 
     def go_back_to(self, before: str) -> None:
@@ -149,6 +149,11 @@ async def test_every_process_of_the_service_is_replaced_and_no_other(stage: Stag
     assert stage.adopted == ["catalog"]
     assert stage.seen == "new catalog"
     assert stage.happened() == ["rollout.started catalog", "rollout.done catalog"]
+
+
+async def test_new_processes_are_told_the_release_that_was_named(stage: Stage, rollout: Rollout) -> None:
+    await rollout.rollout({"name": "orders", "release": "1.4.3"})
+    assert stage.seen == "new orders 1.4.3"
 
 
 async def test_workers_are_replaced_too(stage: Stage, rollout: Rollout) -> None:

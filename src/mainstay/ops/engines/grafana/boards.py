@@ -38,6 +38,8 @@ class Board:
 SERVICE = 'service=~"$service"'
 _RESPONSES = "django_http_responses_total_by_status_view_method_total{%s}[WINDOW]"
 _LATENCY = "django_http_requests_latency_seconds_by_view_method_bucket{%s}[WINDOW]"
+_REQUEST = 'method!="WEBSOCKET"'
+"""How long a connection was open is no latency."""
 
 
 def panel(title: str, unit: str, *queries: tuple[str, str]) -> Panel:
@@ -50,7 +52,7 @@ def responses(by: str, *more: str) -> str:
 
 
 def quantile(share: float, by: str) -> str:
-    return f"histogram_quantile({share}, sum by ({by}, le) (rate({_LATENCY % SERVICE})))"
+    return f"histogram_quantile({share}, sum by ({by}, le) (rate({_LATENCY % f'{SERVICE}, {_REQUEST}'})))"
 
 
 _REQUESTS = panel("Requests", "reqps", (responses("service"), "{{service}}"))
