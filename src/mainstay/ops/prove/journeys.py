@@ -24,6 +24,9 @@ from mainstay.ops.topology.values import Topology
 ROLES = (targets.EVERYTHING, "primary", "standby")
 """Words for whom a fault hits that are no process."""
 
+MOST_NAMED = 6
+"""Pages that are named where nobody wrote journeys."""
+
 
 class Source:
     """
@@ -71,6 +74,16 @@ class Source:
         if not self._derived:
             self._derived = await derive.journeys(url)
         return self._derived
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Where nobody has written journeys: what was read instead, once it is known."""
+        if not self._derived:
+            return ()
+        names = [each.name for each in self._derived]
+        more = [f"and {len(names) - MOST_NAMED} more"] if len(names) > MOST_NAMED else []
+        pages = ", ".join([*names[:MOST_NAMED], *more])
+        return (f"there is no file of journeys, so nothing was written: the load only read {pages}",)
 
     def answerable(self, claim: Claim, texts: Sequence[str], journeys: Sequence[Journey]) -> tuple[str, ...]:
         """

@@ -48,7 +48,10 @@ class Proof:
     clock: float = field(default_factory=wall_clock_offset)
     """What to add to a moment of a history to get seconds since 1970."""
     notes: Sequence[str] = ()
-    """What the services' preparation warned of: a database that is a copy, settings that are not the system's."""
+    """
+    Which pages were read where nobody wrote journeys, and what the services' preparation warned of: a database that
+    is a copy, settings that are not the system's.
+    """
     printed: int = 0
     """Bytes that journeys printed."""
     interrupted: str = ""

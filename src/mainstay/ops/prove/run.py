@@ -151,7 +151,7 @@ class _Run:
                 self.proof.versions = {**self.proof.versions, **proved.versions}
                 # A system of which no load can be made is told before anything is tried.
                 await self.journeys.fresh(proved.url)
-                self.proof.notes = apart.warnings(await proved.events())
+                self.proof.notes = (*self.journeys.notes, *apart.warnings(await proved.events()))
                 for note in self.proof.notes:
                     self.progress.note(note)
                 try:

@@ -244,6 +244,10 @@ class Trial:
         if not self.result.trouble:
             self.result.trouble = untold(summary) or unseen(self.result) or untried(self.result)
         self.result.notes = tuple(note for note in summary.notes if note not in self.result.trouble)
+        if self.result.verdict is Verdict.PASS:
+            self.result.notes = tuple(
+                summary.harmless if note == summary.bottleneck else note for note in self.result.notes
+            )
         if self.claim.overload and (shown := too_much(self.result)):
             self.result.notes += (f"{self.claim.load.peak:g} times the load was too much: {shown}",)
         self.result.not_run = unmet(self.result) or unasked(self.result, rules)

@@ -43,9 +43,7 @@ def test_it_answers_every_probe_and_nothing_else(port: int) -> None:
     assert ask(port, "/admin/")[0] == 404
 
 
-def test_until_every_app_is_ready_nothing_asks_a_database(
-    port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_until_every_app_is_ready_nothing_asks_a_database(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else a process begins its log with Django's warning, if the supervisor's first probe is quick."""
     monkeypatch.setattr(probes.apps, "ready", False)
     monkeypatch.setattr(probes.readiness, "work", lambda: pytest.fail("a dependency was asked"))

@@ -69,9 +69,27 @@ async def test_without_a_file_pages_are_looked_for_once(make: Make, monkeypatch:
 
     monkeypatch.setattr(derive, "journeys", journeys)
     of = source(make(code=None))
+    assert of.notes == ()
     for _ in range(2):
         assert [each.name for each in await of.fresh("http://127.0.0.1:9")] == ["ask"]
     assert asked == ["http://127.0.0.1:9"]
+    assert of.notes == ("there is no file of journeys, so nothing was written: the load only read ask",)
+
+
+async def test_of_many_pages_some_are_named(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def journeys(base: str) -> list[Ask]:
+        return [Ask() for _ in range(9)]
+
+    monkeypatch.setattr(derive, "journeys", journeys)
+    of = source(make(code=None))
+    await of.fresh("http://127.0.0.1:9")
+    assert of.notes[0].endswith("ask, ask, ask, ask, ask, ask, and 3 more")
+
+
+async def test_journeys_that_were_written_need_no_note(make: Make) -> None:
+    of = source(make())
+    await of.fresh("http://127.0.0.1:9")
+    assert of.notes == ()
 
 
 @pytest.mark.parametrize("options", [{"running": True}, {"against": "http://127.0.0.1:9"}])

@@ -87,9 +87,20 @@ def sentence(document: Mapping[str, Any]) -> str:
         none = "its claim could not" if total == 1 else f"none of {plural(total, 'claim')} could"
         return f"Nothing was shown about {system}: {none} be tried."
     if passed == total:
-        return f"{system} keeps its claim." if total == 1 else f"{system} keeps all {total} claims."
+        return _kept(system, total, len({rule for rule, _ in _open(document)}))
     kept = "only claim" if passed == 1 else plural(passed, "claim")
     return f"{system} keeps the {kept} that could be tried on this machine."
+
+
+def _kept(system: str, claims: int, open_: int) -> str:
+    """Every claim passed; of rules that nothing was there to judge, nothing was shown, and a short answer says so."""
+    said = f"{system} keeps its claim" if claims == 1 else f"{system} keeps all {claims} claims"
+    if not open_:
+        return f"{said}."
+    judged = "it was" if claims == 1 else "they were"
+    return (
+        f"{said}, as far as {judged} judged: {plural(open_, 'rule')} {'was' if open_ == 1 else 'were'} not."
+    )
 
 
 def counted(document: Mapping[str, Any]) -> str:
@@ -145,16 +156,21 @@ def not_judged(document: Mapping[str, Any]) -> list[str]:
 
     Several claims may share one, as in a system that is only read; then it is said in how many.
     """
-    found = Counter(
-        (each["rule"], each["why"])
-        for claim in document["claims"]
-        if claim["verdict"] != Verdict.NOT_RUN
-        for each in claim["not_judged"]
-        if each["rule"] not in claim["why"]
-    )
+    found = _open(document)
     lines = [
         f"{rule} (in {plural(number, 'claim')}): {why}" if number > 1 else f"{rule}: {why}"
         for (rule, why), number in found.items()
     ]
     more = len(lines) - MOST_OPEN
     return [*lines[:MOST_OPEN], f"and {more} more, in the report"] if more > 0 else lines
+
+
+def _open(document: Mapping[str, Any]) -> Counter[tuple[str, str]]:
+    """Rules that were not judged and why, each with the number of claims that have it."""
+    return Counter(
+        (each["rule"], each["why"])
+        for claim in document["claims"]
+        if claim["verdict"] != Verdict.NOT_RUN
+        for each in claim["not_judged"]
+        if each["rule"] not in claim["why"]
+    )

@@ -102,6 +102,14 @@ class Summary:
         )
 
     @property
+    def harmless(self) -> str:
+        """The same lateness beside a claim that passes all the same."""
+        return (
+            f"the generator began steps late, p99 {_ms(self.late_p99)}, worst {_ms(self.late_worst)}; it changes no "
+            "verdict here: latencies count from when a step was due, so it only made them longer"
+        )
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What else a person should know."""
         found = [

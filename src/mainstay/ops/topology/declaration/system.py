@@ -12,8 +12,8 @@ from mainstay.ops.topology.declaration.spelling import NAME
 class SystemTable:
     name: str | None = key(
         NAME,
-        "The name of the whole system, as status, logs and metrics show it. The state folder remembers it: a file with another "
-        "name beside it is refused.",
+        "The name of the whole system, as status, logs and metrics show it. The state folder remembers it: "
+        "under another name its data is refused.",
         default=None,
         because="the name of the folder that holds the file",
         examples=["boxoffice"],

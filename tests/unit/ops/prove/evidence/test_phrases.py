@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mainstay.ops.prove.claim import Result
 from mainstay.ops.prove.evidence.document import document
 from mainstay.ops.prove.evidence.phrases import (
     MOST_OPEN,
@@ -105,6 +106,23 @@ def test_the_sentence_says_the_verdict() -> None:
         "The proof of boxoffice was not finished: received SIGINT."
     )
     assert said(results=[primary_lost(5.0)], interrupted="x") == "boxoffice breaks its claim."
+
+
+def test_the_sentence_says_that_rules_were_not_judged() -> None:
+    """Who reads nothing else would take it for more than was shown."""
+
+    def idle(*rules: str) -> Result:
+        result = killed(5.0)
+        result.idle = rules
+        return result
+
+    def said(*results: Result) -> str:
+        return sentence(document(proof(results=list(results))))
+
+    assert said(idle("lost = 0", "oversold = 0"), idle("lost = 0")) == (
+        "boxoffice keeps all 2 claims, as far as they were judged: 2 rules were not."
+    )
+    assert said(idle("lost = 0")) == "boxoffice keeps its claim, as far as it was judged: 1 rule was not."
 
 
 def test_what_was_loaded_and_counted() -> None:
