@@ -107,7 +107,7 @@ async def test_a_frozen_replica_fails_no_read(system: Running, replica: str) -> 
         await asyncio.sleep(PAUSE)
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
-    words = [entry["why"] for entry in system.events("process.starting") if entry["subject"] == replica]
+    words = [entry["why"] for entry in system.events("process.not-ready") if entry["subject"] == replica]
     assert any("frozen" in why for why in words), "the fault did not bite"
     assert_held(history, "errors.get = 0", *KEPT)
     system.until("ready again", lambda told: told["ready"])

@@ -19,6 +19,7 @@ from mainstay.cli import target
 from mainstay.cli.loglines import readable
 from mainstay.cli.output import amount, coloured, console, error_console, megabytes, print_json
 from mainstay.ops.supervise.control import call
+from mainstay.ops.supervise.ending import why_down
 from mainstay.ops.supervise.logs import Tail, follow, matches
 from mainstay.ops.supervise.run import last_failure
 from mainstay.ops.supervise.state import StateFolder
@@ -190,6 +191,7 @@ def until_ready(folder: StateFolder, deadline: float, say: Callable[[str], None]
         except OperationFailed as error:
             told = {}
             if not folder.running():
+                error.details = why_down(folder)
                 raise last_failure(folder) or error from error
         if told.get("ready"):
             return told

@@ -48,6 +48,7 @@ def print_json(value: Any) -> None:
 STYLES = {
     "ready": "green",
     "starting": "yellow",
+    "not-ready": "bold yellow",
     "draining": "cyan",
     "stopped": "dim",
     "crash-loop": "bold red",

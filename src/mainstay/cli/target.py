@@ -8,8 +8,10 @@ from typing import Any
 
 import typer
 
+from mainstay.base.errors import OperationFailed
 from mainstay.base.installing import as_installed
 from mainstay.ops.supervise.control import call
+from mainstay.ops.supervise.ending import why_down
 from mainstay.ops.supervise.run import STATE_FOLDER, state_folder
 from mainstay.ops.supervise.state import StateFolder
 from mainstay.ops.topology import Examined, examine, load, locate
@@ -61,6 +63,12 @@ def ask(ctx: typer.Context, verb: str, *, timeout: float = 10.0, **arguments: An
     Put a request to the running supervisor.
 
     Raises:
-        OperationFailed: It does not run, or it refused.
+        OperationFailed: It does not run, with why if that is known, or it refused.
     """
-    return call(state(ctx).socket, verb, timeout=timeout, **arguments)
+    folder = state(ctx)
+    try:
+        return call(folder.socket, verb, timeout=timeout, **arguments)
+    except OperationFailed as error:
+        if error.id == "system.not-running" and not folder.running():
+            error.details = why_down(folder)
+        raise

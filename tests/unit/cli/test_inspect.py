@@ -128,6 +128,18 @@ def test_without_a_terminal_there_are_no_control_sequences(
     assert "\x1b" not in mainstay("status").out
 
 
+def test_a_system_that_does_not_run_is_said_why(mainstay: Mainstay, state: StateFolder) -> None:
+    state.claim()
+    state.save(FAILURE, describe(OperationFailed("port.busy", "127.0.0.1:8000 is in use")))
+    state.release()
+    shown = mainstay("status")
+    assert shown.code == 1
+    assert shown.err.splitlines()[:2] == [
+        "system.not-running  the system is not running",
+        "    the last start failed: port.busy  127.0.0.1:8000 is in use",
+    ]
+
+
 def test_a_system_that_does_not_run_is_said_to_not_run(mainstay: Mainstay) -> None:
     shown = mainstay("status")
     assert shown.code == 1

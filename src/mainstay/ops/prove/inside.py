@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -33,17 +33,8 @@ def supervised(
             told.setdefault(str(event["subject"]), []).append(str(event["event"]))
     return {
         "restarts": float(sum(names.count("process.ended") for names in told.values())),
-        "left-ready": float(sum(map(_left_ready, told.values()))),
+        "left-ready": float(sum(names.count("process.not-ready") for names in told.values())),
     }
-
-
-def _left_ready(names: Sequence[str]) -> int:
-    """How often one process was *starting* again without having ended before or being started next."""
-    around = zip(["", *names], names, [*names[1:], ""], strict=False)
-    return sum(
-        name == "process.starting" and before != "process.ended" and after != "process.started"
-        for before, name, after in around
-    )
 
 
 def _moment(event: Mapping[str, Any]) -> float:

@@ -4,7 +4,8 @@ One supervised process: started, asked whether it is ready, restarted when it en
 The states and what moves between them:
 
     starting -> ready        the process answered that it is ready
-    ready    -> starting     it ended, or stopped answering, and is being replaced
+    ready    -> not-ready    it runs and does not answer, or answers that it is not ready
+    ready    -> starting     it ended and is being replaced
     starting -> crash-loop   it ended `CRASH_LIMIT` times within `CRASH_WINDOW` seconds
     any      -> draining     a planned stop has begun
     any      -> stopped      it has ended and shall not come back
@@ -44,6 +45,7 @@ QUOTED_LINES = 12
 class State(StrEnum):
     STARTING = "starting"
     READY = "ready"
+    NOT_READY = "not-ready"
     DRAINING = "draining"
     STOPPED = "stopped"
     CRASH_LOOP = "crash-loop"
@@ -228,6 +230,7 @@ class Supervised:
             delay = self._after_end(ended)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._hurry.wait(), delay)
+            self.restarts += 1
 
     async def _once(self) -> str:
         """Start the process and watch it to its end; returns how it ended, in words."""
@@ -268,7 +271,6 @@ class Supervised:
     def _after_end(self, ended: str) -> float:
         """Record an unwanted end; returns how long to wait before the next start."""
         now = time.monotonic()
-        self.restarts += 1
         self._last_words = self._began.last(QUOTED_LINES)
         if self._planned:
             self._planned = False
@@ -279,7 +281,8 @@ class Supervised:
         looping = self.fatal or len(recent) >= CRASH_LIMIT
         # One that worked until it was killed is started at once; waiting helps against what fails at its start.
         worked = self._worked and not looping
-        self._journal.note("process.ended", self.name, ended, restarts=self.restarts)
+        facts = {"restarts": self.restarts} if self.restarts else {}
+        self._journal.note("process.ended", self.name, ended, **facts)
         if looping:
             self._move(State.CRASH_LOOP, ended, log=list(self._last_words))
         else:
@@ -332,7 +335,7 @@ class Supervised:
             return
         frozen = not probe.answered and self._is_stopped()
         if self.state is State.READY and (probe.answered or frozen or silent > self.patience.silence):
-            self._move(State.STARTING, "frozen by a signal" if frozen else probe.detail or "no answer")
+            self._move(State.NOT_READY, "frozen by a signal" if frozen else probe.detail or "no answer")
         if frozen and self.kill_when_frozen:
             self.kill("frozen by a signal while others wait for it")
         elif silent > self.patience.liveness * (1 if self.is_spare() else 3):

@@ -53,7 +53,7 @@ def test_a_process_that_ended_and_is_not_back_yet_is_only_a_restart() -> None:
 @pytest.mark.parametrize("after", ["process.ready", "process.ended", ""])
 def test_a_process_that_runs_and_is_not_ready_any_more_left_ready(after: str) -> None:
     later = [(2.0, after, "web.web.1")] if after else []
-    assert told((1.0, "process.starting", "web.web.1"), *later)["left-ready"] == 1.0
+    assert told((1.0, "process.not-ready", "web.web.1"), *later)["left-ready"] == 1.0
 
 
 def test_one_that_crashes_again_and_again_does_not_hide_that_another_left_ready() -> None:
@@ -62,7 +62,7 @@ def test_one_that_crashes_again_and_again_does_not_hide_that_another_left_ready(
         (2, "process.started", "orders.web.1"),
         (3, "process.ended", "orders.web.1"),
         (4, "process.started", "orders.web.1"),
-        (5, "process.starting", "web.web.2"),
+        (5, "process.not-ready", "web.web.2"),
         (6, "process.ready", "web.web.2"),
     )
     assert found == {"restarts": 2.0, "left-ready": 1.0}
@@ -77,7 +77,7 @@ def test_engines_and_other_times_are_not_counted() -> None:
     found = told(
         (-1, "process.ended", "web.web.1"),
         (1, "process.ended", "postgres.1"),
-        (2, "process.starting", "postgres.1"),
+        (2, "process.not-ready", "postgres.1"),
         (3, "process.ended", "webshop.web.1"),
         (4, "process.ended", "orders.worker.1"),
         (61, "process.ended", "web.web.1"),

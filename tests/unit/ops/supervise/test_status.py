@@ -116,7 +116,14 @@ def test_sizes_are_told_when_asked_for(system: Any) -> None:
 
 
 def test_the_states_are_those_that_are_documented() -> None:
-    assert {str(state) for state in State} == {"starting", "ready", "draining", "stopped", "crash-loop"}
+    assert {str(state) for state in State} == {
+        "starting",
+        "ready",
+        "not-ready",
+        "draining",
+        "stopped",
+        "crash-loop",
+    }
 
 
 def test_the_metrics_tell_the_same(system: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 READY, DOWN = "ready", "down"
-_STATES = ("starting", READY, "draining", "stopped", "crash-loop")
+_STATES = ("starting", READY, "not-ready", "draining", "stopped", "crash-loop")
 _MARGIN = 1.0
 """Seconds around an operation within which something that happened may explain it."""
 _MOST_AROUND = 12

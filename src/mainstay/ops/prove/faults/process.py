@@ -185,7 +185,7 @@ class Pause:
             return Evidence(False, f"{', '.join(self._answered)} answered although it was stopped")
         frozen = [
             each["subject"]
-            for each in await self._events.seen("process.starting", "process.killed", "process.ended")
+            for each in await self._events.seen("process.not-ready", "process.killed", "process.ended")
             if each["subject"] in {victim.name for victim in self.victims}
         ]
         silent = "" if self._answered else ", nothing answered"

@@ -36,9 +36,9 @@ def test_a_killed_process_is_down_until_it_is_started_again() -> None:
     }
 
 
-def test_one_that_is_frozen_is_starting_though_it_runs() -> None:
-    told = bands(event(3, "process.starting", "web", "frozen by a signal"), event(6, "process.ready", "web"))
-    assert [state for *_, state, _ in told["web"]] == ["ready", "starting", "ready"]
+def test_one_that_is_frozen_is_not_ready_though_it_runs() -> None:
+    told = bands(event(3, "process.not-ready", "web", "frozen by a signal"), event(6, "process.ready", "web"))
+    assert [state for *_, state, _ in told["web"]] == ["ready", "not-ready", "ready"]
 
 
 def test_what_was_before_the_claim_counts_for_its_begin() -> None:
