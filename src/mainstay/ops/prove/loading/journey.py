@@ -34,6 +34,7 @@ from typing import Any
 
 from mainstay.base.errors import InvalidInput, Problem
 from mainstay.ops.prove.loading.client import Client
+from mainstay.ops.prove.loading.misspelt import misspelt
 from mainstay.ops.prove.loading.names import KINDS, dashed
 
 
@@ -76,6 +77,10 @@ class Journey:
         """The last call, whatever happened before: end threads, close files."""
 
 
+OFFERED = ("name", "weight", "writes", "rules", "at_once", "set_up", "step", "final", "close")
+"""What a journey may say otherwise than its base."""
+
+
 def load(path: Path) -> list[Journey]:
     """
     The journeys of a file: one object of each class in it that has a ``step``.
@@ -89,7 +94,7 @@ def load(path: Path) -> list[Journey]:
     found = [each for each in vars(module).values() if _is_journey(each, module)]
     bases = {base for each in found for base in each.__mro__[1:]}
     classes = [each for each in found if each.step is not Journey.step or each not in bases]
-    problems = [*_wrong_methods(path, classes), *_wrong_values(path, classes)]
+    problems = [*_wrong_methods(path, classes), *_misspelt(path, classes), *_wrong_values(path, classes)]
     if not classes:
         problems.append(
             Problem(
@@ -105,7 +110,7 @@ def load(path: Path) -> list[Journey]:
         raise InvalidInput(problems)
     made = [_made(path, each) for each in classes]
     # An object may say otherwise than its class.
-    if problems := [*_wrong_values(path, made)]:
+    if problems := [*_misspelt(path, made), *_wrong_values(path, made)]:
         raise InvalidInput(problems)
     return made
 
@@ -207,6 +212,11 @@ def _wrong_values(path: Path, journeys: Sequence[Told]) -> Iterator[Problem]:
             hint = f'such as name = "{each.name}-orders"'
             yield like_a_kind(path, f"{name}.name", each.name, hint)
     yield from _same_names(path, journeys)
+
+
+def _misspelt(path: Path, journeys: Sequence[Told]) -> Iterator[Problem]:
+    for each in journeys:
+        yield from misspelt(path, each, Journey, OFFERED)
 
 
 def like_a_kind(path: Path, where: str, name: str, hint: str) -> Problem:

@@ -161,6 +161,78 @@ def test_two_journeys_with_one_name(tmp_path: Path) -> None:
     assert ids(file) == ["prove.journey-name"]
 
 
+@pytest.mark.parametrize(
+    ("body", "meant"),
+    [
+        ("    wieght = 3\n" + STEP, "weight"),
+        ("    write = True\n" + STEP, "writes"),
+        ("    rule = ('errors = 0',)\n" + STEP, "rules"),
+        ("    atonce: int = 4\n" + STEP, "at_once"),
+        ("    async def setup(self, client): ...\n" + STEP, "set_up"),
+        ("    def __init__(self): self.wieght = 3\n" + STEP, "weight"),
+    ],
+)
+def test_a_name_that_nothing_reads_and_that_is_nearly_one_of_ours(
+    tmp_path: Path, body: str, meant: str
+) -> None:
+    """Python takes it silently, and the journey does something else than was written."""
+    with pytest.raises(InvalidInput) as raised:
+        journey.load(write(tmp_path, f"class A(Journey):\n{body}"))
+    (problem,) = raised.value.problems
+    assert (problem.id, problem.hint) == ("prove.journey-attribute", f"did you mean {meant!r}?")
+    assert problem.path.startswith("A.")
+
+
+def test_a_misspelling_in_a_base_is_told_where_it_stands(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        journey.load(write(tmp_path, f"class Base(Journey):\n    wieght = 3\nclass A(Base):\n{STEP}"))
+    assert [problem.path for problem in raised.value.problems] == ["Base.wieght"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "    seen = []\n    token = None\n    async def buy(self, client): ...\n" + STEP,
+        "    _wieght = 3\n" + STEP,
+        "    async def write(self, client): ...\n    async def step(self, client, number): await self.write(client)\n",
+        "    steps = 0\n    async def step(self, client, number): self.steps += 1\n",
+        "    def __init__(self): self.rule = 1\n    async def step(self, c, n): getattr(self, 'rule')\n",
+        "    name_ = 'a'\n    name = name_\n" + STEP,
+    ],
+)
+def test_attributes_of_ones_own_are_fine(tmp_path: Path, body: str) -> None:
+    assert len(journey.load(write(tmp_path, f"class A(Journey):\n{body}"))) == 1
+
+
+def test_what_a_base_in_another_file_reads_is_read(tmp_path: Path) -> None:
+    beside = f"{HEAD}class Base(Journey):\n    async def step(self, client, number): return self.steps\n"
+    (tmp_path / "beside_steps.py").write_text(beside)
+    file = write(tmp_path, "from beside_steps import Base\nclass A(Base):\n    steps = 3\n")
+    try:
+        assert [each.name for each in journey.load(file)] == ["a"]
+    finally:
+        sys.modules.pop("beside_steps")
+
+
+def test_what_a_function_beside_the_file_reads_is_read(tmp_path: Path) -> None:
+    (tmp_path / "beside_helper.py").write_text("def say(journey): return journey.steps\n")
+    text = f"from beside_helper import say\nclass A(Journey):\n    steps = 3\n{STEP}"
+    file = write(tmp_path, text)
+    try:
+        assert [each.name for each in journey.load(file)] == ["a"]
+    finally:
+        sys.modules.pop("beside_helper")
+
+
+def test_a_misspelt_name_is_told_together_with_the_rest(tmp_path: Path) -> None:
+    found = ids(write(tmp_path, f"class A(Journey):\n    wieght = 3\n    rules = 1\n{STEP}"))
+    assert found == ["prove.journey-attribute", "prove.journey-rules"]
+
+
+def test_a_keyword_of_a_class_is_no_attribute(tmp_path: Path) -> None:
+    assert ids(write(tmp_path, f"class A(Journey, weight=3):\n{STEP}")) == ["prove.journey-broken"]
+
+
 def test_everything_wrong_is_said_at_once(tmp_path: Path) -> None:
     file = write(
         tmp_path, f"class A(Journey):\n    weight = 0\n{STEP}class B(Journey):\n    rules = 1\n{STEP}"
