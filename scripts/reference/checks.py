@@ -5,7 +5,7 @@ from __future__ import annotations
 from mainstay.base.traps import Trap
 from mainstay.db import checks as db
 from mainstay.http import checks as http
-from scripts.reference.text import code
+from scripts.reference.text import code, heading
 
 HEAD = """\
 # System checks
@@ -23,6 +23,6 @@ def page() -> str:
 
 def _section(trap: Trap) -> str:
     anchor = trap.id.replace(".", "-").lower()
-    said = [f"## {code(trap.id)} {{ #{anchor} }}", code(trap.message), trap.because]
+    said = [heading(2, code(trap.id), anchor), code(trap.message), trap.because]
     hint = "" if trap.hint.startswith("{") else f"Hint: {trap.hint}"
     return "\n\n".join(filter(None, [*said, hint])) + "\n"

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import mainstay
+from scripts.reference.text import heading
 
 HEAD = """\
 # Errors
@@ -292,7 +293,7 @@ def _placeholder(node: ast.expr) -> str:
 
 def _section(error: Error) -> str:
     anchor = PLACEHOLDER.sub(r"\1", error.id)
-    lines = [f"### {shown(f'`{error.id}`')} {{ #{anchor} }}\n"]
+    lines = [heading(3, shown(f"`{error.id}`"), anchor) + "\n"]
     lead = "" if error.happened else "Expected: "
     lines += [f"{lead}{shown(_sentence(text) if not lead else text)}\n" for text in sorted(error.texts)]
     lines += [f"Hint: {shown(hint)}\n" for hint in sorted(error.hints)]

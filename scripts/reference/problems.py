@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mainstay.base.problemtypes import CATALOGUE, ProblemType
-from scripts.reference.text import table
+from scripts.reference.text import heading, table
 
 HEAD = """\
 # Problems
@@ -22,4 +22,4 @@ def page() -> str:
 
 
 def _section(kind: ProblemType) -> str:
-    return f"## {kind.title} {{ #{kind.slug} }}\n\nStatus {kind.status}. {kind.detail}\n\n{kind.advice}\n"
+    return f"{heading(2, kind.title, kind.slug)}\n\nStatus {kind.status}. {kind.detail}\n\n{kind.advice}\n"

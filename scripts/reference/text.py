@@ -15,6 +15,15 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
+def heading(level: int, title: str, anchor: str) -> str:
+    """
+    A heading that links find under a name of its own.
+
+    An element of HTML, not ``{ #name }``, which is an extension: the site knows it, a code host shows it as text.
+    """
+    return f'<a id="{anchor}"></a>\n\n{"#" * level} {title}'
+
+
 def code(text: object) -> str:
     return f"`{text}`"
 

@@ -60,6 +60,29 @@ def test_make_targets_exist(path: Path) -> None:
     assert set(named) <= targets
 
 
+def anchors(page: Path) -> set[str]:
+    """What a link into a page may name where the page is shown as a code host does: no extension of Markdown there."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    found = set(re.findall(r'<a id="([^"]+)"></a>', text))
+    for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE):
+        words = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", title).lower()
+        found.add(re.sub(r"[^\w\- ]", "", words).strip().replace(" ", "-"))
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_lead_to_an_anchor_that_is_there(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\(([^)\s#:]*)#([^)\s]+)\)", page.read_text()):
+        other = (page.parent / target).resolve() if target else page
+        if other.suffix == ".md":
+            assert anchor in anchors(other), f"{target}#{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_no_heading_needs_an_extension(page: Path) -> None:
+    assert not re.search(r"^#.*\{ *#", page.read_text(), re.MULTILINE)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=name)
 def test_verbs_and_their_options_exist(page: Path) -> None:
     known = commands()

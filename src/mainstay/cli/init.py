@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
+import errno
 import os
 import tomllib
 from dataclasses import dataclass
@@ -161,8 +163,15 @@ def _write(file: Path, content: bytes) -> None:
             beside.chmod(mode)
         beside.replace(file)
     except OSError as error:
-        beside.unlink(missing_ok=True)
-        raise OperationFailed("init.cannot-write", f"{shown(file)}: {error.strerror or error}") from None
+        with contextlib.suppress(OSError):  # where nothing can be written, nothing can be removed either
+            beside.unlink(missing_ok=True)
+        hint = (
+            "free some space there"
+            if error.errno == errno.ENOSPC
+            else "make its folder writable for this user"
+        )
+        what = f"{shown(file)}: {error.strerror or error}"
+        raise OperationFailed("init.cannot-write", what, hint=hint) from None
 
 
 def _append(change: Change) -> Path:

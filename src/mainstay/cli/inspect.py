@@ -16,7 +16,7 @@ from rich.text import Text
 
 from mainstay.base.errors import OperationFailed, nearest
 from mainstay.cli import target
-from mainstay.cli.loglines import readable
+from mainstay.cli.loglines import parsed, readable
 from mainstay.cli.output import amount, coloured, console, error_console, megabytes, print_json
 from mainstay.ops.supervise.control import call
 from mainstay.ops.supervise.ending import why_down
@@ -80,7 +80,7 @@ def lacking(rows: list[dict[str, Any]]) -> list[str]:
                 key = (f"{row['service']}'s {name}", told["role"], told["detail"])
                 found.setdefault(key, []).append(row["name"] + _ago(told))
     return [
-        f"[yellow]{escape(name)}[/yellow] ({role}) does not answer {', '.join(who)}: {escape(detail)}"
+        f"[yellow]{escape(name)}[/yellow] is missing ({role}): {escape(detail)}; says {', '.join(who)}"
         for (name, role, detail), who in found.items()
     ]
 
@@ -235,11 +235,13 @@ def logs(
     width = max((len(path.name) - 4 for path in folder.glob("*.log")), default=0)
     for process, line in follow(folder, names or [], last=last, forever=follow_on):
         if as_json:
-            typer.echo(json.dumps({"process": process, "line": line}))
-        else:
-            colour = NAME_COLOURS[sum(process.encode()) % len(NAME_COLOURS)]
+            typer.echo(json.dumps(parsed(process, line)))
+            continue
+        colour = NAME_COLOURS[sum(process.encode()) % len(NAME_COLOURS)]
+        # A traceback is one entry of several lines; each is found by its name, as by grep.
+        for part in (readable(line) if short or out.is_terminal else line).split("\n"):
             out.print(f"[{colour}]{process:<{width}}[/{colour}] │ ", end="")
-            out.print(readable(line) if short or out.is_terminal else line, markup=False, soft_wrap=True)
+            out.print(part, markup=False, soft_wrap=True)
 
 
 def ever_run(state: StateFolder) -> StateFolder:

@@ -39,18 +39,29 @@ def watching(system: System, file: Path | None = None) -> Iterator[None]:
     """The live view on a terminal, plain lines elsewhere; ``file`` is what ``--file`` named."""
     out = console()
     large = out.is_terminal and (out.width, out.height) >= SMALLEST
-    with _live_view(system, file) if large else plain_view(system):
+    with _live_view(system, file) if large else plain_view(system, announce=True):
         yield
 
 
 @contextlib.contextmanager
-def plain_view(system: System) -> Iterator[None]:
-    """One line an event, flushed at once."""
+def plain_view(system: System, *, announce: bool = False) -> Iterator[None]:
+    """One line an event, flushed at once; if asked for, where to open it once everything is ready."""
     pen = Pen()
+    loop = asyncio.get_running_loop()
+    awaited = announce
 
     def tell(entry: Entry) -> None:
         line = event_text(entry.as_json())
         pen.write(lambda: typer.echo(line))
+        if awaited:
+            # Later, as an event is noted before what it tells of is so; and some are noted by threads.
+            loop.call_soon_threadsafe(open_when_ready)
+
+    def open_when_ready() -> None:
+        nonlocal awaited
+        if awaited and system.ready:
+            awaited = False
+            pen.write(lambda: typer.echo(invitation(system)))
 
     system.journal.subscribe(tell)
     try:
@@ -77,6 +88,11 @@ def _live_view(system: System, file: Path | None) -> Iterator[None]:
         pen.write(lambda: live.update(words, refresh=True))
         pen.write(live.stop)
         pen.close()
+
+
+def invitation(system: System) -> str:
+    """What to do with a system that runs."""
+    return f"open {system.url}   Ctrl-C stops everything in order"
 
 
 def farewell(system: System, file: Path | None) -> str:
@@ -132,7 +148,7 @@ class Picture:
 
     def _footer(self) -> str:
         if self._system.phase == "running":
-            return f"open {self._system.url}   Ctrl-C stops everything in order"
+            return invitation(self._system)
         if self._system.phase == "stopping":
             return "stopping in order   Ctrl-C again ends everything at once"
         return "starting   Ctrl-C stops"

@@ -18,10 +18,10 @@ REQUEST = ("method", "path", "status", "duration_ms")
 
 
 def readable(line: str) -> str:
-    """The line as it is, unless it is one of Mainstay's own JSON lines; then time, level, words, facts."""
+    """The line as it is, unless it is JSON of a service or of the edge; then time, level, words, facts."""
     entry = _entry(line)
     if entry is None:
-        return line
+        return _of_edge(line) or line
     clock = datetime.fromisoformat(entry["time"]).astimezone().strftime("%H:%M:%S.%f")[:-3]
     facts = {name: value for name, value in entry.items() if _is_worth_showing(name, value)}
     words = [clock, f"{entry['level']:<7}", str(entry["event"]), *_request(facts)]
@@ -40,6 +40,34 @@ def _request(facts: dict[str, Any]) -> list[str]:
         return []
     method, path, status, duration = (facts.pop(name) for name in REQUEST)
     return [str(method), str(path), str(status), f"{duration} ms"]
+
+
+def parsed(process: str, line: str) -> dict[str, Any]:
+    """A line for a program: ``entry`` is what it says, where it is a JSON object; else ``line`` is its text."""
+    try:
+        entry = json.loads(line) if line.startswith("{") else None
+    except (ValueError, RecursionError):
+        entry = None
+    return {"process": process, **({"entry": entry} if isinstance(entry, dict) else {"line": line})}
+
+
+def _of_edge(line: str) -> str:
+    """A request that failed at the edge, or was repeated there; empty for any other line."""
+    try:
+        entry = json.loads(line) if line.startswith('{"time":') else {}
+        clock = datetime.fromtimestamp(entry.pop("time")).astimezone().strftime("%H:%M:%S.%f")[:-3]
+        request = [str(entry.pop(name)) for name in ("method", "path", "status")]
+    except (ValueError, KeyError, TypeError, OverflowError, OSError):
+        return ""
+    took = entry.pop("ms", None)
+    took = entry.pop("seconds", 0.0) * 1000 if took is None else took
+    facts = (f"{name}={value}" for name, value in entry.items() if _is_worth_telling(name, value))
+    return " ".join([clock, f"{'edge':<7}", "request", *request, f"{took:g} ms", *facts])
+
+
+def _is_worth_telling(name: str, value: Any) -> bool:
+    """Of the edge's members; the replica is one that its own line cannot name, and the identifier finds that line."""
+    return name != "retries" or value not in ("0", "")
 
 
 def _entry(line: str) -> dict[str, Any] | None:

@@ -56,6 +56,8 @@ async def test_a_promoted_node_waits_for_nobody(cluster: Cluster) -> None:
         connection.execute("SET statement_timeout = '2s'")
         connection.execute("CREATE TABLE at_once (id int)")
         assert connection.execute("SHOW synchronous_standby_names").fetchone() == ("",)
+        found = connection.execute("SELECT name FROM pg_settings WHERE pending_restart").fetchall()
+        assert found == [], "a reload found what only a restart can change, and the log calls that an error"
 
 
 async def test_a_frozen_standby_never_turns_into_a_false_success(cluster: Cluster) -> None:

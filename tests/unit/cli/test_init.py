@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -156,6 +157,26 @@ def test_a_folder_that_cannot_be_written(shop: Path) -> None:
 
     assert isinstance(done.exception, OperationFailed)
     assert done.exception.id == "init.cannot-write"
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [(errno.ENOSPC, "free some space there"), (errno.EROFS, "make its folder writable for this user")],
+)
+def test_what_cannot_be_written_is_one_error_that_names_the_file(
+    shop: Path, monkeypatch: pytest.MonkeyPatch, number: int, hint: str
+) -> None:
+    """On a file system that is read-only, also the removal of what was never written is refused."""
+
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)
+    done = run("--force")
+    assert isinstance(done.exception, OperationFailed)
+    assert (done.exception.id, done.exception.hint) == ("init.cannot-write", hint)
+    assert done.exception.what == f"mainstay.toml: {os.strerror(number)}"
 
 
 def test_settings_are_changed_only_on_request_after_the_difference_with_a_backup(shop: Path) -> None:

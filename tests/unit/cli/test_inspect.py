@@ -65,7 +65,7 @@ def test_an_answer_of_a_dependency_that_is_not_of_now_has_its_age(
         row("web.web.1", service="web", dependencies=lacks(3300)),
         row("web.web.2", service="web", dependencies=lacks(400)),
     )
-    line = "web's database:replica (hard) does not answer web.web.1 (3 s ago), web.web.2: starting up"
+    line = "web's database:replica is missing (hard): starting up; says web.web.1 (3 s ago), web.web.2"
     assert line in mainstay("status").out.splitlines()
 
 
@@ -284,6 +284,14 @@ def test_logs_into_a_pipe_are_short_if_asked(mainstay: Mainstay, state: StateFol
     first, second = mainstay("logs", "--short").out.splitlines()
     assert first.endswith(" info    ready")
     assert second == "orders.web.1 │ plain"
+    assert json.loads(mainstay("logs", "--json").out.splitlines()[0]) == {
+        "process": "orders.web.1",
+        "entry": entry,
+    }
+    entry["exception"] = "Traceback\n  boom"
+    state.log("orders.web.1").write_text(f"{json.dumps(entry)}\n")
+    lines = mainstay("logs", "--short").out.splitlines()
+    assert lines[1:] == ["orders.web.1 │ Traceback", "orders.web.1 │   boom"], "each is found by its name"
     refused = mainstay("logs", "--short", "--json")
     assert refused.code == 2
     assert json.loads(refused.out)["error"]["id"] == "logs.usage"

@@ -31,4 +31,4 @@ def test_a_number_that_the_source_has_a_name_for_is_that_number() -> None:
 
 def test_the_page_has_no_braces_left() -> None:
     assert "{__name__}" not in errors.page()
-    assert "### `engine.<engine>-missing` { #engine.engine-missing }" in errors.page()
+    assert '<a id="engine.engine-missing"></a>\n\n### `engine.<engine>-missing`' in errors.page()

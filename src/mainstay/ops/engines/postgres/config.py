@@ -110,6 +110,8 @@ def settings(node: Node, program: Program, declared: Declared) -> dict[str, str]
         "wal_receiver_timeout": "5s",
         "wal_receiver_status_interval": "1s",
         "wal_retrieve_retry_interval": "100ms",
+        # Cannot change without a restart, so it stands here and not among what a promotion takes away.
+        "recovery_target_timeline": "latest",
         # what is written to the log
         "log_destination": "stderr",
         "logging_collector": "off",
@@ -143,7 +145,6 @@ def replication(node: Node, role: Role) -> dict[str, str]:
         "synchronous_standby_names": "",
         "primary_conninfo": conninfo(role.upstream, node, application=node.name),
         "primary_slot_name": slot_of(node.name),
-        "recovery_target_timeline": "latest",
     }
 
 

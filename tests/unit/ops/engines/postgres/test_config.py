@@ -12,6 +12,7 @@ from mainstay.ops.engines.postgres.config import (
     conninfo,
     dsn,
     files,
+    replication,
     secret_names,
     settings,
     slot_of,
@@ -50,6 +51,13 @@ def test_only_the_roles_file_differs_between_roles() -> None:
     assert [one.name for one, other in zip(primary, standby, strict=True) if one != other] == [
         "replication.conf"
     ]
+
+
+def test_what_a_promotion_takes_away_can_be_changed_by_a_reload() -> None:
+    """Else the server says after each failover that its configuration file contains errors."""
+    sighup = {"synchronous_standby_names", "primary_conninfo", "primary_slot_name"}
+    for role in (Role(synchronous=("postgres.2",)), Role(upstream=OTHER)):
+        assert set(replication(NODE, role)) <= sighup
 
 
 def test_a_commit_waits_for_every_named_node() -> None:
