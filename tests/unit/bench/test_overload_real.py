@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from itertools import islice, pairwise
+from itertools import accumulate, pairwise, repeat
 from statistics import fmean, pvariance
 
 import pytest
@@ -18,10 +18,8 @@ MANY = 20_000
 
 
 def due(pace: Pace, count: int = MANY) -> list[float]:
-    found, moment = [], 0.0
-    for _ in range(count):
-        found.append(moment := pace.next(moment))
-    return found
+    moments = accumulate(repeat(0.0, count + 1), lambda last, _: pace.next(last))
+    return list(moments)[1:]
 
 
 def gaps(pace: Pace) -> list[float]:
@@ -67,6 +65,6 @@ def test_every_run_has_the_same() -> None:
 
 def test_the_rate_is_that_of_the_moment() -> None:
     pace = Independent.of(Load(RATE, "step", 4), 0.0).surge(100.0, 10.0)
-    found = list(islice(due(pace), MANY))
+    found = due(pace)
     after = [moment for moment in found if moment >= 100.0]
     assert len(after) / (after[-1] - 100.0) == pytest.approx(4 * RATE, rel=4 / math.sqrt(len(after)))
