@@ -12,6 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from mainstay.base import environment, wire
 from mainstay.base.traps import Trap
+from mainstay.db import twinned
 
 CONN_MAX_AGE = Trap(
     "mainstay.W101",
@@ -45,7 +46,15 @@ POOL_CHECK = Trap(
     'Remove it and set CONN_HEALTH_CHECKS = True: Django then passes the pool its own "check".',
     "Two values for one argument: every request that needs the database is a TypeError.",
 )
-TRAPS = (CONN_MAX_AGE, ATOMIC_ASYNC, CONNECT_TIMEOUT, STATEMENT_TIMEOUT, POOL_CHECK)
+SHARED_FILE = Trap(
+    "mainstay.W106",
+    "DATABASES[{alias!r}] is an SQLite file, and {what}.",
+    'Write needs = ["postgres"] into mainstay.toml and DATABASES = mainstay.databases(BASE_DIR) into the settings; '
+    "for a single process that writes little, the second alone is enough.",
+    "One connection writes at a time. The others wait for it as long as the timeout says, or fail at once with "
+    '"database is locked" where a transaction begins with a read.',
+)
+TRAPS = (CONN_MAX_AGE, ATOMIC_ASYNC, CONNECT_TIMEOUT, STATEMENT_TIMEOUT, POOL_CHECK, SHARED_FILE)
 
 POSTGRES = ("postgresql", "postgis")
 CLIENT_SERVER = (*POSTGRES, "mysql")
@@ -53,7 +62,39 @@ CLIENT_SERVER = (*POSTGRES, "mysql")
 
 def check_databases(**kwargs: Any) -> list[CheckMessage]:
     """Everything that `TRAPS` names, for each alias."""
-    return [message for alias, given in settings.DATABASES.items() for message in _check(alias, given)]
+    found = [message for alias, given in settings.DATABASES.items() for message in _check(alias, given)]
+    return [*found, *find_shared_files()]
+
+
+def find_shared_files() -> Iterator[CheckMessage]:
+    """
+    The SQLite files that several requests of a running system will write to at once.
+
+    Only a process of one is told how many there are; in development there is one person.
+    """
+    if not environment.is_managed():
+        return
+    for alias, given in settings.DATABASES.items():
+        if what := _shares(given):
+            yield report(SHARED_FILE, alias=alias, what=what)
+
+
+def _shares(given: Mapping[str, Any]) -> str:
+    """How an SQLite file is written to at once, in words; empty where it is not, or where writers wait in turn."""
+    options: Mapping[str, Any] = given.get("OPTIONS") or {}
+    is_file = str(given.get("ENGINE", "")).endswith(twinned.FILES)
+    if not is_file or not _is_written(str(options.get("database") or given.get("NAME") or "")):
+        return ""
+    if (replicas := environment.whole(wire.REPLICAS, 1)) > 1:
+        return f"{replicas} web processes write to it"
+    waits = str(options.get("transaction_mode", "")).upper() in ("IMMEDIATE", "EXCLUSIVE")
+    return "" if waits else "its transactions begin without the lock to write"
+
+
+def _is_written(name: str) -> bool:
+    """Not in memory, and not opened for reading alone."""
+    read_only = name.startswith("file:") and ("mode=ro" in name or "immutable=1" in name)
+    return not read_only and twinned.file_of(name) is not None
 
 
 def _check(alias: str, given: Mapping[str, Any]) -> Iterator[CheckMessage]:

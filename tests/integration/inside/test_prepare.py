@@ -113,6 +113,22 @@ def test_what_runs_otherwise_than_one_would_think_is_said(
     assert f"{wire.WARNING}DEBUG is on" in run.stdout
 
 
+def test_an_sqlite_file_of_several_processes_is_said_unless_it_is_silenced(
+    manage: Manage, project: Path
+) -> None:
+    """A service that needs no PostgreSQL has nothing else by which anybody would notice."""
+    settings = project / "site1/settings.py"
+    lite = "DATABASES = {'default': {'ENGINE': 'django.db.backends.sqlite3', 'NAME': 'db.sqlite3'}}"
+    settings.write_text(f"{settings.read_text()}\n{lite}\n")
+    told = {"MAINSTAY_SERVICE": "shop", "MAINSTAY_REPLICAS": "2", "SECRET_KEY": "x" * 60}
+    run = manage("mainstay_prepare", **told)
+    assert run.returncode == 0, run.stderr
+    words = "DATABASES['default'] is an SQLite file, and 2 web processes write to it. Write needs"
+    assert f"{wire.WARNING}{words}" in run.stdout
+    settings.write_text(f"{settings.read_text()}\nSILENCED_SYSTEM_CHECKS = ['mainstay.W106']\n")
+    assert wire.WARNING not in manage("mainstay_prepare", **told).stdout
+
+
 def test_unreachable_database_is_exit_4(manage: Manage, free_port: Callable[[], int]) -> None:
     failed = manage("mainstay_prepare", DATABASE_URL=f"postgresql://app@127.0.0.1:{free_port()}/none")
     assert failed.returncode == 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -105,6 +106,56 @@ def test_transactions_around_asynchronous_views(monkeypatch, views, wrong):
 def test_sqlite_needs_none_of_it(monkeypatch):
     monkeypatch.delenv("DATABASE_URL", raising=False)
     assert found(databases()["default"]) == []
+
+
+PLAIN = {"ENGINE": "django.db.backends.sqlite3", "NAME": Path("/srv/db.sqlite3")}
+"""As `startproject` writes it."""
+
+
+@pytest.fixture
+def managed(monkeypatch):
+    """How many web processes the service has."""
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+
+    def says(replicas: int) -> None:
+        monkeypatch.setenv("MAINSTAY_SERVICE", "shop")
+        monkeypatch.setenv("MAINSTAY_REPLICAS", str(replicas))
+
+    return says
+
+
+def test_an_sqlite_file_that_several_processes_write_to(managed):
+    managed(2)
+    for alias in (
+        PLAIN,
+        databases("/srv")["default"],
+        {**PLAIN, "ENGINE": "django.contrib.gis.db.backends.spatialite"},
+    ):
+        assert found(alias) == [checks.SHARED_FILE.id]
+    with override_settings(DATABASES={"default": PLAIN}):
+        (message,) = checks.check_databases()
+    assert message.msg == "DATABASES['default'] is an SQLite file, and 2 web processes write to it."
+
+
+def test_an_sqlite_file_of_one_process_needs_transactions_that_wait(managed):
+    """The threads of one process are several connections, too."""
+    managed(1)
+    assert found(PLAIN) == [checks.SHARED_FILE.id]
+    assert found({**PLAIN, "OPTIONS": {"transaction_mode": "immediate"}}) == []
+    assert found(databases("/srv")["default"]) == []
+
+
+@pytest.mark.parametrize(
+    "name", [":memory:", "file:x?mode=memory&cache=shared", "file:/srv/a.db?mode=ro", "file:/a?immutable=1"]
+)
+def test_an_sqlite_database_that_nobody_shares_or_writes(managed, name):
+    managed(2)
+    assert found({**PLAIN, "NAME": name}) == []
+
+
+def test_in_development_sqlite_is_fine(monkeypatch):
+    monkeypatch.delenv("MAINSTAY_SERVICE", raising=False)
+    assert found(PLAIN) == []
 
 
 def test_every_trap_has_an_id_of_its_own():

@@ -13,6 +13,7 @@ import pytest
 
 from mainstay.ops.prove.claim import Load
 from mainstay.ops.prove.history import History, Operation
+from mainstay.ops.prove.loading.arrivals import Pace
 from mainstay.ops.prove.loading.client import Client
 from mainstay.ops.prove.loading.http import request
 from mainstay.ops.prove.loading.journey import Journey
@@ -172,3 +173,27 @@ async def test_the_same_seed_asks_the_same_in_the_same_order(base: str) -> None:
         asked.append([each.journey for each in sorted(history.operations, key=lambda each: each.due)][:40])
     assert asked[0] == asked[1]
     assert len(set(asked[0])) == 2
+
+
+class Uneven(Pace):
+    """Arrivals in pairs."""
+
+    def next(self, last: float) -> float:
+        return last + (0.001 if round(last * 1000) % 2 else 0.049)
+
+
+async def test_arrivals_are_spaced_as_the_pace_says_that_it_is_given(base: str) -> None:
+    """Also when the generator is late itself: what counts is when a step was due."""
+    history = History()
+    generator = Generator([Look()], Load(40), base, history, arrivals=Uneven)
+    generator.start()
+    await asyncio.sleep(0.5)
+    await generator.stop()
+    await generator.close()
+    due = sorted(each.due for each in history.operations)
+    assert len(due) > 10
+    pace = Uneven.of(Load(40), due[0])
+    expected = [due[0]]
+    while len(expected) < len(due):
+        expected.append(pace.next(expected[-1]))
+    assert due == expected

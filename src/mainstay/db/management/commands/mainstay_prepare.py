@@ -20,6 +20,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 
 from mainstay.base import environment, wire
+from mainstay.db.checks import find_shared_files
 from mainstay.db.migrating import MigrationFailed, migrate, until_answering
 
 MIGRATION_FAILED = 4
@@ -61,6 +62,10 @@ class Command(BaseCommand):
                 f"{wire.WARNING}DATABASES['default'] is {vendor}, so this service does not use the system's PostgreSQL "
                 "and is as durable as that file; `DATABASES = mainstay.databases(BASE_DIR)` uses it"
             )
+        else:
+            for found in find_shared_files():
+                if not found.is_silenced():
+                    self._say(f"{wire.WARNING}{found.msg} {found.hint}")
         if settings.DEBUG:
             self._say(
                 f"{wire.WARNING}DEBUG is on; `DEBUG = mainstay.debug()` turns it off in a running system"
