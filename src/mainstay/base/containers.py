@@ -23,14 +23,21 @@ class ListOf(Shape[tuple[T_co, ...]]):
     def convert(self, value: Any, spot: Spot) -> tuple[T_co, ...]:
         if len(value) < self.least:
             raise Refusal("bad-value", expected=f"at least {self.least} in the list")
-        read: list[T_co] = []
+        return tuple(self._kept(value, spot).values())
+
+    def places(self, value: object) -> tuple[int, ...]:
+        """Where in a list as it was written those items stand that could be read."""
+        return tuple(self._kept(value, Spot("", ""))) if self.accepts(value) else ()
+
+    def _kept(self, value: Any, spot: Spot) -> dict[int, T_co]:
+        read: dict[int, T_co] = {}
         for index, each in enumerate(value):
             got = self.item.read(each, spot.item(index))
-            if got is not None and got in read:
+            if got is not None and got in read.values():
                 spot.item(index).report("repeated", "each item once", describe(each))
             elif got is not None:
-                read.append(got)
-        return tuple(read)
+                read[index] = got
+        return read
 
     def json(self) -> Json:
         schema = {"type": "array", "items": self.item.json(), "uniqueItems": True}

@@ -46,3 +46,8 @@ def test_the_type_decides_which_alternative_is_meant() -> None:
     assert read(shape, 99) == (None, [("test.out-of-range", "key")])
     assert read(shape, "x") == (None, [("test.wrong-type", "key")])
     assert shape.expected == "a whole number from 0 to 9 or true or false"
+
+
+def test_a_list_tells_which_of_its_items_were_read() -> None:
+    assert ListOf(NAME).places(["a", 3, "b", "B", "a", "c"]) == (0, 2, 5)
+    assert ListOf(NAME, least=1).places("a") == ()

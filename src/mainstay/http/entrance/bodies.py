@@ -70,7 +70,8 @@ def settle(environ: dict[str, Any]) -> bool:
     Make the body of a request trustworthy; ``False`` when it is broken.
 
     A chunked body is read here and given a length. An empty one is refused: granian
-    hands over the same for broken chunks.
+    hands over the same for broken chunks. It is read as a whole, as only so a body that was cut
+    differs from one that ended; its size is bounded by the edge, which is in front of every replica.
     """
     if "HTTP_TRANSFER_ENCODING" in environ:
         begun = monotonic()

@@ -48,6 +48,7 @@ class Operation:
     attempt: int = 1
     """2 and more: the caller repeated a keyed write, as a real client would."""
     request_id: str = ""
+    """By which name it is in the logs: that of the answer, or the one it was sent with."""
     replica: str = ""
     """Which process answered, where it says so."""
     first: int = 0

@@ -76,14 +76,15 @@ def arrived(history: History, seen: Seen) -> dict[str, float]:
     """
     ``backend.requests``: how many requests reached the processes for those of the load, calls of services included.
 
-    ``backend.untold``: how many requests of the load had no answer that names them, so that nobody
+    ``backend.untold``: how many requests of the load had no answer, and no line in any log, so that nobody
     knows how often they arrived. Where no process wrote a line, nothing is claimed.
     """
+    named = {identifier for identifier, _ in seen}
     phases = periods(history)
     load = [each for each in history.operations if phases.name(each.due) in LOADED]
     known = {each.request_id for each in load if each.request_id}
     times = [count for (identifier, _), count in seen.items() if identifier in known]
-    untold = sum(not each.request_id for each in load)
+    untold = sum(not each.status and each.request_id not in named for each in load)
     return {"backend.requests": float(sum(times)), "backend.untold": float(untold)} if times else {}
 
 

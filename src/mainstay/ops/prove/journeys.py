@@ -128,30 +128,37 @@ def _own_problems(path: Path | None, journeys: Sequence[Journey]) -> list[Proble
 
 def _problems(topology: Topology, journeys: Sequence[Journey], claims: Iterable[Claim]) -> list[Problem]:
     """What is wrong between these claims and the journeys that are their load."""
+    return [
+        problem
+        for claim in claims
+        for problem in place(topology, claim).as_written(_in_claim(topology, journeys, claim))
+    ]
+
+
+def _in_claim(topology: Topology, journeys: Sequence[Journey], claim: Claim) -> list[Problem]:
     names = [each.name for each in journeys]
     found: list[Problem] = []
-    for claim in claims:
-        where = place(topology, claim)
-        for index, name in enumerate(claim.load.only):
-            if name not in names:
-                expected = (
-                    f"a journey: {', '.join(names)}" if names else "none: [prove] names no file of journeys"
-                )
-                key = where.key(f"{where.journeys}[{index}]")
-                hint = nearest(name, names)
-                found.append(Problem("prove.journey-unknown", where.where, key, expected, repr(name), hint))
-        held, reach = where.key("holds"), _reach(topology, claim, journeys)
-        own = rules.check(
-            claim.holds, where=where.where, path=held, journeys=names if names else None, reach=reach
-        )
-        told = {(each.id, each.expected, each.found) for each in own}
-        together = rules.check(rules_of(claim, journeys), where=where.where)
-        found += own
-        found += [
-            replace(each, path=held)
-            for each in together
-            if each.id == "prove.rule-conflict" and (each.id, each.expected, each.found) not in told
-        ]
+    where = place(topology, claim)
+    for index, name in enumerate(claim.load.only):
+        if name not in names:
+            expected = (
+                f"a journey: {', '.join(names)}" if names else "none: [prove] names no file of journeys"
+            )
+            key = where.key(f"{where.journeys}[{index}]")
+            hint = nearest(name, names)
+            found.append(Problem("prove.journey-unknown", where.where, key, expected, repr(name), hint))
+    held, reach = where.key("holds"), _reach(topology, claim, journeys)
+    own = rules.check(
+        claim.holds, where=where.where, path=held, journeys=names if names else None, reach=reach
+    )
+    told = {(each.id, each.expected, each.found) for each in own}
+    together = rules.check(rules_of(claim, journeys), where=where.where)
+    found += own
+    found += [
+        replace(each, path=held)
+        for each in together
+        if each.id == "prove.rule-conflict" and (each.id, each.expected, each.found) not in told
+    ]
     return found
 
 

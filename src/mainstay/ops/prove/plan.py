@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -193,6 +194,19 @@ class Place:
     journeys: str = "journeys"
     strikes: tuple[Strike, ...] | None = None
     """The faults as they are written, each once; where that is not known, each strike is one."""
+    places: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """As `DeclaredClaim` has them."""
+
+    def as_written(self, problems: Iterable[Problem]) -> list[Problem]:
+        """The same problems; an item of a list is that of the file, of which others may be unreadable."""
+        return [replace(each, path=self._as_written(each.path)) for each in problems]
+
+    def _as_written(self, path: str) -> str:
+        found = re.match(rf"{re.escape(self.path)}\.(\w+)\[(\d+)\]", path)
+        if not found or found[1] not in self.places:
+            return path
+        place = self.places[found[1]][int(found[2])]
+        return f"{self.path}.{found[1]}[{place}]{path[found.end() :]}"
 
     def key(self, name: str) -> str:
         return f"{self.path}.{name}" if self.path else name
@@ -202,7 +216,12 @@ def place(topology: Topology, claim: Claim) -> Place:
     """Where a claim stands: in the file of the system, in one of a schedule, or nowhere, as it came by itself."""
     for each in topology.prove.claims:
         if claim.source == source(topology, each):
-            return Place(topology.file.name, f"prove.claim[{each.position}]", strikes=strikes_of(each))
+            return Place(
+                topology.file.name,
+                f"prove.claim[{each.position}]",
+                strikes=strikes_of(each),
+                places=each.places,
+            )
     if claim.source == FROM_TOPOLOGY:
         return Place(claim.source, claim.name)
     return Place(claim.source, "", "strikes", "load.only")
@@ -219,7 +238,7 @@ def problems_of(topology: Topology, claim: Claim, where: Place, *, faults: bool 
             for wrong in catalogue.check(strike, topology)
         ]
     found += rules.check(claim.holds, where=where.where, path=where.key("holds"))
-    return found + _shapeless(claim, where)
+    return where.as_written([*found, *_shapeless(claim, where)])
 
 
 def with_lines(topology: Topology, problems: Iterable[Problem]) -> list[Problem]:

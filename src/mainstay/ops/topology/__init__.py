@@ -18,7 +18,7 @@ from mainstay.base.shapes import Json, Spot
 from mainstay.ops.topology.case import Case
 from mainstay.ops.topology.check import check
 from mainstay.ops.topology.declaration import Declaration
-from mainstay.ops.topology.declaration.prove import ClaimTable
+from mainstay.ops.topology.declaration.prove import FAULTS, HOLDS, JOURNEYS, ClaimTable
 from mainstay.ops.topology.lines import find_line, key_lines
 from mainstay.ops.topology.load import TABLE, Source, find, locate
 from mainstay.ops.topology.plan import Plan, plan
@@ -129,7 +129,7 @@ def _numbered(topology: Topology, written: Iterable[object]) -> Topology:
     for position, each in enumerate(written):
         name = each.get("name") if isinstance(each, Mapping) else None
         if left and left[0].name == name:
-            claims.append(replace(left.pop(0), position=position))
+            claims.append(replace(left.pop(0), position=position, places=_places(each)))
         elif isinstance(each, Mapping) and (unread := _anyway(each, position)):
             claims.append(unread)
     return replace(topology, prove=replace(topology.prove, claims=(*claims, *left)))
@@ -142,7 +142,18 @@ def _anyway(written: Mapping[str, object], position: int) -> DeclaredClaim | Non
     table = {**written, "name": "unread", "holds": texts or ["errors = 0"]}
     reading = read(ClaimTable, table, where="", area=AREA)
     # Called as no other can be, as claims are found by their names.
-    return replace(resolve_claim(reading.value, position), name=f"#{position}") if reading.value else None
+    if reading.value is None:
+        return None
+    return replace(resolve_claim(reading.value, position), name=f"#{position}", places=_places(written))
+
+
+def _places(written: object) -> dict[str, tuple[int, ...]]:
+    lists = {"faults": FAULTS, "holds": HOLDS, "journeys": JOURNEYS}
+    return (
+        {name: shape.places(written.get(name)) for name, shape in lists.items()}
+        if isinstance(written, Mapping)
+        else {}
+    )
 
 
 def _service_names(source: Source) -> Collection[str]:

@@ -209,6 +209,11 @@ class DeclaredClaim:
     size: ClaimSize = "quick"
     position: int = 0
     """Which of the file's claims it is, from 0."""
+    places: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """
+    Of its lists, by key: which item of the file each of theirs is, from 0. Of a file without mistakes nothing is
+    said, as all of them are there.
+    """
 
     @property
     def turns(self) -> int:

@@ -159,13 +159,23 @@ def test_a_line_that_is_torn_is_left_out(tmp_path: Path) -> None:
 
 def test_requests_at_the_processes_are_those_of_the_load_with_all_that_they_caused(tmp_path: Path) -> None:
     """Repeats of the edge and calls between services, but not what a journey asked before and after the load."""
-    run = sent(("get", "GET /", "a"), ("keyed", "POST /", "b"), ("get", "GET /", ""))
+    run = sent(("get", "GET /", "a"), ("keyed", "POST /", "b"), ("get", "GET /", "c"), ("get", "GET /", "d"))
+    for unanswered in run.history.operations[1:3]:
+        unanswered.status = 0
     run.operation(32, request_id="final")
     (tmp_path / "web.web.1.log").write_text(access("a", "/") + access("b") + access("final") + access("else"))
     (tmp_path / "web.web.2.log").write_text(access("a", "/"))
     (tmp_path / "pay.web.1.log").write_text(access("b", "/charges/"))
     found = arrived(run.history, seen(run.history, tmp_path))
     assert found == {"backend.requests": 4.0, "backend.untold": 1.0}
+
+
+def test_a_request_without_an_answer_that_is_in_a_log_is_told(tmp_path: Path) -> None:
+    run = sent(ONE_WRITE)
+    run.history.operations[0].status = 0
+    logs = {"web_web_1": access("a"), "web_web_2": access("a")}
+    assert repeated(run, tmp_path, **logs) == {"repeated.write": 1.0}
+    assert arrived(run.history, seen(run.history, tmp_path))["backend.untold"] == 0.0
 
 
 def test_without_access_lines_nobody_counted(tmp_path: Path) -> None:

@@ -79,6 +79,31 @@ def test_a_name_that_cannot_be_read_hides_no_other_mistake_of_its_claim(tmp_path
     ]
 
 
+def test_an_item_that_cannot_be_read_keeps_those_after_it_at_their_places(tmp_path: Path) -> None:
+    """They were left out before anybody counted, so the next one was blamed, or its line."""
+    text = PLAIN + claim(
+        "a",
+        'faults = [{ fault = 3 }, { fault = "kil", target = "web.web" }]\nholds = [7, "errors = 0", "eror = 0"]'
+        '\njourneys = [1, "nobody"]',
+    )
+    found = [(kind, place.partition(": ")[2]) for kind, place in told(tmp_path, text)]
+    assert [each for each in found if each[0].startswith("prove.")] == [
+        ("prove.unknown-fault", "prove.claim[0].faults[1].fault"),
+        ("prove.rule-name", "prove.claim[0].holds[2]"),
+        ("prove.journey-unknown", "prove.claim[0].journeys[1]"),
+    ]
+
+
+def test_so_it_is_in_a_claim_without_a_name(tmp_path: Path) -> None:
+    text = f"{PLAIN}\n[[prove.claim]]\n"
+    text += 'faults = [{ fault = 3 }, { fault = "kil", target = "web.web" }]\nholds = ["errors = 0", 7, "eror = 0"]\n'
+    found = [(kind, place.partition(": ")[2]) for kind, place in told(tmp_path, text)]
+    assert [each for each in found if each[0].startswith("prove.")] == [
+        ("prove.unknown-fault", "prove.claim[0].faults[1].fault"),
+        ("prove.rule-name", "prove.claim[0].holds[2]"),
+    ]
+
+
 def test_rules_that_cannot_be_read_hide_no_fault(tmp_path: Path) -> None:
     text = PLAIN + claim("a", 'faults = [{ fault = "kil", target = "web.web" }]\nholds = 3')
     assert [kind for kind, _ in told(tmp_path, text)] == ["topology.wrong-type", "prove.unknown-fault"]

@@ -22,6 +22,9 @@ from mainstay.ops.prove.loading.http import Http
 from mainstay.ops.prove.loading.names import normalise
 from mainstay.ops.prove.loading.outcome import is_repeatable, judge, pause, said
 
+REQUEST_ID = wire.REQUEST_ID.title()
+"""As `Question.headers` spells it; both edges keep a name that a caller gives its request."""
+
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
 EXPECTED_OF_READS = (200,)
 EXPECTED_OF_WRITES = (200, 201, 202, 204)
@@ -85,6 +88,8 @@ class Recorder:
     history: History
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     """Of all operations so far."""
+    run: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
+    """Tells the requests of this run from those of others in the same logs."""
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def number(self) -> int:
@@ -257,6 +262,8 @@ class Client:
         began = time.monotonic()
         due, self._due = (began, None) if self._due is None else (self._due, None)
         number = self._recorder.number()
+        # Known before any answer: of a request that gets none, the logs tell all the same how often it arrived.
+        request_id = question.headers.get(REQUEST_ID) or f"{self._recorder.run}-{number}"
         self._operation, self.requests = number, self.requests + 1
         operation = Operation(
             number,
@@ -268,6 +275,7 @@ class Client:
             began,
             Outcome.FAIL if question.kind == "get" else Outcome.UNKNOWN,
             attempt=attempt,
+            request_id=request_id,
             first=first,
         )
         try:
@@ -275,7 +283,7 @@ class Client:
                 question.method,
                 question.path,
                 body=question.body,
-                headers=question.headers,
+                headers={**question.headers, REQUEST_ID: request_id},
                 limit=question.limit,
             )
         except asyncio.CancelledError:
@@ -287,7 +295,7 @@ class Client:
         operation.status = answer.status
         operation.outcome = judge(question.kind, answer, question.expect)
         operation.error = "" if operation.outcome is Outcome.OK else said(answer)
-        operation.request_id = answer.headers.get(wire.REQUEST_ID.lower(), "")
+        operation.request_id = answer.headers.get(wire.REQUEST_ID.lower()) or request_id
         return operation, answer
 
     def record(self, operation: Operation) -> None:

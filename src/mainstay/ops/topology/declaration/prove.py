@@ -44,6 +44,11 @@ class FaultTable:
     )
 
 
+FAULTS = ListOf(Table(FaultTable))
+HOLDS = ListOf(WORDS, least=1)
+JOURNEYS = ListOf(WORDS)
+
+
 @dataclass(frozen=True, slots=True)
 class ClaimTable:
     name: str = key(
@@ -58,18 +63,18 @@ class ClaimTable:
         because="made from the faults and the rules",
     )
     faults: tuple[FaultTable, ...] = key(
-        ListOf(Table(FaultTable)),
+        FAULTS,
         "What happens; none at all claims something about load alone.",
         default=(),
         examples=[[{"fault": "link.latency", "target": "orders->payments", "lasts": "5s"}]],
     )
     holds: tuple[str, ...] = key(
-        ListOf(WORDS, least=1),
+        HOLDS,
         "What must hold meanwhile and afterwards.",
         examples=[["errors.get = 0", "recovery <= 1.5 s", "p99 <= 2 x steady"]],
     )
     journeys: tuple[str, ...] = key(
-        ListOf(WORDS), "Which journeys are the load.", default=(), because="all of them, by their weights"
+        JOURNEYS, "Which journeys are the load.", default=(), because="all of them, by their weights"
     )
     rate: int | None = key(
         Integer(1, 100_000),
