@@ -35,11 +35,26 @@ class Replica:
     wait: float
     refusal: float = 0.0
     """Seconds of a core that saying no costs."""
+    tail: float = 0.0
+    """Sigma of a log-normal spread of both; without it they lie evenly within 30 % of what is said here."""
+    quick: float = 0.0
+    """The share of requests that need next to nothing, as where a cache has the answer."""
 
     @property
     def capacity(self) -> float:
         """Requests a second at the most."""
         return self.cores / self.compute
+
+    def draw(self, chance: random.Random) -> tuple[float, float]:
+        """Seconds that one request computes and waits."""
+        if self.quick and chance.random() < self.quick:
+            return self.compute / 100, self.wait / 100
+        return self._spread(self.compute, chance), self._spread(self.wait, chance)
+
+    def _spread(self, mean: float, chance: random.Random) -> float:
+        if self.tail:
+            return mean * chance.lognormvariate(-(self.tail**2) / 2, self.tail)
+        return mean * chance.uniform(0.7, 1.3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +129,8 @@ class Simulation:
         self._returning = returning
         self.now = 0.0
         self.outcome = Outcome()
-        self._replica = replica
+        self.replica = replica
+        """Another one from some moment on is a service that has become slower, or quicker."""
         self._random = random.Random(seed)
         self._levels = levels
         self._phases = phases
@@ -131,21 +147,22 @@ class Simulation:
         for phase in self._phases:
             at = begin
             while phase.factor and (at := at + self._gap(phase)) < begin + phase.seconds:
-                self._at(at, self._arrive)
+                self.at(at, self._arrive)
             begin += phase.seconds
         while self._events or self._computing:
             self._step()
         return self.outcome
 
     def _gap(self, phase: Phase) -> float:
-        return self._random.expovariate(phase.factor * self._replica.capacity)
+        return self._random.expovariate(phase.factor * self.replica.capacity)
 
-    def _at(self, when: float, what: Callable[[], None]) -> None:
+    def at(self, when: float, what: Callable[[], None]) -> None:
+        """Do this at that moment of the run."""
         self._number += 1
         heapq.heappush(self._events, (when, self._number, what))
 
     def _step(self) -> None:
-        speed = min(1.0, self._replica.cores / max(len(self._computing), 1))
+        speed = min(1.0, self.replica.cores / max(len(self._computing), 1))
         first = min(self._computing, key=lambda key: self._computing[key][1], default=None)
         ready = (
             self.now + self._debt + self._computing[first][1] / speed if first is not None else float("inf")
@@ -159,7 +176,7 @@ class Simulation:
             self._pass(ready - self.now, speed)
             self.now = ready
             request, _ = self._computing.pop(first)
-            self._at(self.now + request.wait, lambda: self._finish(request))
+            self.at(self.now + request.wait, lambda: self._finish(request))
 
     def _pass(self, seconds: float, speed: float) -> None:
         """Refusals are paid for first; what is left of the time is shared."""
@@ -170,8 +187,7 @@ class Simulation:
             self._computing[key] = (request, left - work)
 
     def _arrive(self, first: float | None = None, attempt: int = 1) -> None:
-        compute = self._replica.compute * self._random.uniform(0.7, 1.3)
-        wait = self._replica.wait * self._random.uniform(0.7, 1.3)
+        compute, wait = self.replica.draw(self._random)
         request = _Request(self.now, self._levels(self._random), compute, wait)
         request.first, request.attempt = self.now if first is None else first, attempt
         wake = _Wake(self, request)
@@ -180,7 +196,7 @@ class Simulation:
             self._begin(request)
         elif isinstance(verdict, Ticket):
             wake.ticket = verdict
-            self._at(verdict.until, wake.expire)
+            self.at(verdict.until, wake.expire)
         else:
             self._refuse(request)
 
@@ -190,14 +206,14 @@ class Simulation:
         self._computing[self._number] = (request, request.compute)
 
     def _refuse(self, request: _Request) -> None:
-        self._debt += self._replica.refusal
+        self._debt += self.replica.refusal
         self.outcome.refused.append((request.arrived, request.level))
         if self._returning is None:
             return
         jitter = self._random.uniform(0.0, min(0.1 * 2.0 ** (request.attempt - 1), BACKOFF_CEILING))
         again = self.now + max(self._returning(self.admission), jitter)
         if again <= request.first + GIVE_UP:
-            self._at(again, lambda: self._arrive(request.first, request.attempt + 1))
+            self.at(again, lambda: self._arrive(request.first, request.attempt + 1))
 
     def _finish(self, request: _Request) -> None:
         self.outcome.done.append((request.arrived, self.now - request.arrived, request.level))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -338,7 +339,36 @@ def test_a_burst_at_half_the_limit_teaches_little() -> None:
         limit.observe(1 + number / 10, 0.04, "page", 1)
     for number in range(30):
         limit.observe(11 + number / 45, 0.2, "page", 10)
-    assert limit._usual["page"] < 0.06
+    assert limit._usual["page"].seconds < 0.06
+
+
+def test_where_one_at_a_time_is_slow_the_limit_stays() -> None:
+    """Fewer could not be at work, so that a slow hour at night says nothing of how many a busy one can bear."""
+    limit = Aimd(40)
+    feed(limit, 0.02, until=10.0, used=0.05)
+    feed(limit, 0.2, begin=10.0, until=10.5, used=0.05)
+    assert limit.value == 20
+
+
+@pytest.mark.parametrize(("seconds", "windows"), [(0.045, 6), (0.3, 1)])
+def test_one_slow_window_is_chance_and_some_are_congestion(seconds: float, windows: int) -> None:
+    """The slower they are, the fewer it takes."""
+    limit = Aimd(40)
+    feed(limit, 0.02, until=10.0, used=0.45)
+    feed(limit, seconds, begin=10.0, until=10.0 + windows * 0.1)
+    before = limit.value
+    assert before >= 20
+    feed(limit, seconds, begin=10.0 + windows * 0.1, until=10.4 + windows * 0.1)
+    assert limit.value < before
+
+
+def test_the_first_answers_of_a_route_are_all_asked_what_is_usual() -> None:
+    """The first may have come out of a cache."""
+    limit = Aimd(40)
+    limit.observe(1.0, 0.001, "view", 1)
+    for number in range(12):
+        limit.observe(1.1 + number / 10, 0.2, "view", 1)
+    assert limit._usual["view"].seconds > 0.1
 
 
 # --- modes and figures -----------------------------------------------------------------------------
@@ -357,7 +387,7 @@ def test_one_outlier_moves_little_of_what_is_usual() -> None:
     limit = Aimd(40)
     feed(limit, 0.02, until=10.0, used=0.1)
     limit.observe(10.1, 3600.0, "view", 1)
-    assert limit._usual["view"] < 0.025
+    assert limit._usual["view"].seconds < 0.025
 
 
 def test_a_dry_run_only_counts() -> None:
@@ -437,6 +467,68 @@ def test_important_work_succeeds_in_an_overload() -> None:
     assert success[CRITICAL_PLUS] >= 0.999
     assert [round(each, 2) for each in success] == sorted(round(each, 2) for each in success)
     assert success[SHEDDABLE] < 0.1
+
+
+# --- what is no overload, in simulated time ---------------------------------------------------------
+
+UNEVEN = (
+    Replica("a long tail", cores=100, compute=0.001, wait=0.1, tail=1.0),
+    Replica("a longer tail", cores=100, compute=0.001, wait=0.1, tail=1.3),
+    Replica("a cache has two of five", cores=100, compute=0.001, wait=0.2, quick=0.4),
+    Replica("a cache has half, the rest is slow", cores=100, compute=0.001, wait=0.3, quick=0.5),
+)
+EVEN = Replica("waits for a database", cores=100, compute=0.001, wait=0.05)
+HUNDRED = 100 / EVEN.capacity
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("replica", UNEVEN, ids=lambda replica: replica.name)
+def test_latencies_that_differ_are_no_congestion(replica: Replica, seed: int) -> None:
+    """A hundred requests a second that wait for something else, now long and now short: there is nothing to refuse."""
+    run = Simulation(replica, Aimd(128), (Phase(60, HUNDRED),), seed).run()
+    assert sum(at >= 40 for at, _ in run.refused) / (20 * 100) < 0.01
+
+
+@pytest.mark.parametrize(("times", "within"), [(2, 10), (10, 15)])
+@pytest.mark.parametrize("tail", [0.0, 1.0])
+def test_a_service_that_became_slower_for_good_soon_does_as_much_as_before(
+    times: int, within: float, tail: float
+) -> None:
+    simulation = Simulation(replace(EVEN, tail=tail), Aimd(128), (Phase(100, HUNDRED / 2),), seed=2)
+    slower = replace(EVEN, tail=tail, wait=EVEN.wait * times)
+    simulation.at(20, lambda: setattr(simulation, "replica", slower))
+    run = simulation.run()
+    assert sum(20 + within <= at < 100 for at, _ in run.refused) / ((80 - within) * 50) < 0.01
+
+
+def test_a_quiet_night_does_not_narrow_the_limit_for_the_morning() -> None:
+    """Now one and then one, a few slow: no fewer could be at work, so there is nothing to learn for many."""
+    run = Simulation(UNEVEN[0], Aimd(128), (Phase(600, HUNDRED / 100), Phase(20, HUNDRED)), seed=1).run()
+    assert min(value for at, value in run.limits if at < 600) > 10
+    assert sum(at >= 600 for at, _ in run.refused) < 20
+
+
+def test_views_that_wait_for_a_second_find_a_limit_of_their_own_soon() -> None:
+    """A cold start at a hundred a second, of which a hundred have to be at work at once."""
+    run = Simulation(replace(EVEN, wait=1.0), Aimd(128), (Phase(30, HUNDRED),), seed=1).run()
+    assert sum(at >= 10 for at, _ in run.refused) / (20 * 100) < 0.01
+    assert len(run.refused) / (10 * 100) < 0.6
+
+
+@pytest.mark.parametrize(("compute", "wait"), [(0.010, 0.0), (0.004, 0.030)])
+def test_an_overload_that_lasts_does_not_become_what_is_usual(compute: float, wait: float) -> None:
+    """With latencies of a long tail many a window is quick by chance; what it teaches must not add up."""
+    replica = Replica("a long tail", cores=1, compute=compute, wait=wait, tail=1.0)
+    run = Simulation(replica, Aimd(128), (Phase(20, 0.5), Phase(200, 3.0)), seed=1).run()
+    assert run.rate(120, 220) / replica.capacity >= 0.95
+    assert run.p99(120, 220) < 5 * run.p99(3, 20)
+    assert max(value for at, value in run.limits if at > 120) < 64
+
+
+def test_a_process_that_starts_in_an_overload_learns_what_is_usual_all_the_same() -> None:
+    run = Simulation(COMPUTES, Aimd(128), (Phase(40, 3.0),), seed=1).run()
+    assert run.rate(10, 40) / COMPUTES.capacity >= 0.95
+    assert run.p99(10, 40) < 0.1
 
 
 # --- who was refused comes again ---------------------------------------------------------------

@@ -1,8 +1,10 @@
 """
 The concurrency limit, learned from how long requests take beside how long they usually take.
 
-A request is compared with others of its own route, and a window is judged by the median of
-these ratios: one slow route, or one locked table, does not shrink the limit for all others.
+A request is compared with others of its own route, and a window is judged by the mean of these ratios, each
+of which counts for at most `MOST`: a route that has become slow, or a locked table, does not shrink the limit for
+all others. Views whose answers take now a millisecond and now a second, as with a cache, or whose latencies have a long
+tail, have a mean like any other. Their median jumps from one kind of answer to the other, which is no congestion.
 
 Two ways to move the limit, compared in docs/decisions/0013:
 
@@ -15,7 +17,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from math import sqrt
-from statistics import median
+from statistics import fmean, median
 from typing import Protocol
 
 FLOOR = 2
@@ -25,27 +27,57 @@ INITIAL = 20
 """Netflix's; enough for a replica that waits for a database most of the time."""
 
 TOLERANCE = 1.6
-"""How much longer than usual the median request may take. Netflix's is 1.5; docs/decisions/0013 says why."""
+"""How much longer than usual requests may take. Netflix's is 1.5; docs/decisions/0013 says why."""
+
+SETTLED = 1.1
+"""The same at the floor: what is usual is known anew, and the limit may rise."""
 
 SLACK = 0.005
 """Seconds added to what is usual: on a busy machine a request of 1 ms takes 3 ms without meaning anything."""
+
+MOST = 3.0
+"""As how many times the usual one request counts at most, for the window and for what is usual."""
 
 WINDOW_SECONDS = 0.1
 WINDOW_SAMPLES = 10
 WINDOW_LONGEST = 1.0
 """After this long two samples are enough: at the floor a slow route gives no more."""
 
-LEARNING = 0.05
-"""Share of a new sample in what is usual: of a quicker one, or at the floor."""
-
-LEARNING_SLOWER = 0.01
+LEARNING = 0.005
 """
-Of a slower one. Ten at work of a limit of twenty look quiet and are not, where a core is all there is; learned
-as fast as the quicker ones, every burst of a busy hour would make the next overload's limit too wide.
+Share of a new sample in what is usual.
+
+Ten at work of a limit of twenty look quiet and are not, where a core is all there is; learned faster, every burst of a
+busy hour would make the next overload's limit too wide.
 """
 
-FLOOR_WINDOWS = 3
-"""After so many windows at the floor the latency there is what is usual: no fewer requests could make it better."""
+LEARNING_BUSY = LEARNING / 4
+"""Of a slower one while the process is busy, after a window that was quicker than usual: hardly any congestion."""
+
+LEARNING_QUICKER = 0.05
+"""Where all is much quicker than usual: the first requests of a process are slow."""
+
+LEARNING_FLOOR = 0.2
+"""At the floor, where there are few samples and no fewer requests could make them quicker."""
+
+QUIET = 0.25
+"""Part of the limit below which the process is quiet, so that latency is what it is without any other."""
+
+SIGN = 1.2
+"""
+By how much windows in a row must be slower than `TOLERANCE`, taken together, to be congestion.
+
+One that is far slower is at once; a few that are a little slower are chance (cumulative sums: Page, Biometrika 41).
+"""
+
+FLOOR_WINDOWS = 2
+"""After so many windows at the floor the latency there is what is usual."""
+
+UNKNOWN = 10
+"""Samples of a route whose plain mean is what is usual, as long as the process is quiet."""
+
+RISE = 1.5
+"""Times as wide after each quick window, until congestion, once what is usual was learned anew."""
 
 ROUTES_MAX = 1024
 
@@ -71,6 +103,16 @@ class Fixed:
         return
 
 
+class _Usual:
+    """How many seconds a route usually takes, and how many samples that is known from."""
+
+    __slots__ = ("samples", "seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.samples = 1
+
+
 class _Learned(ABC):
     """What both algorithms share: what is usual, the window, the floor and the ceiling."""
 
@@ -79,16 +121,22 @@ class _Learned(ABC):
         self.most = most
         self.value: float = min(initial, most)
         self.usual = float("inf")
-        self._usual: dict[str, float] = {}
+        self._usual: dict[str, _Usual] = {}
         self._ratios: list[float] = []
         self._seconds: list[float] = []
+        self._ratio = 1.0
+        """Of the window before."""
         self._opened = 0.0
         self._used = 0
         self._floored = 0
+        self._slow = 0.0
+        """By how much the slow windows in a row until now were too slow."""
+        self._rises = False
 
     def observe(self, now: float, seconds: float, route: str, in_flight: int) -> None:
         """Take note of a request that took this long while so many were worked on, itself included."""
-        self._ratios.append(seconds / (self._learn(route, seconds, in_flight) + SLACK))
+        ratio = seconds / (self._learn(route, seconds, in_flight) + SLACK)
+        self._ratios.append(ratio if ratio < MOST else MOST)
         self._seconds.append(seconds)
         if in_flight > self._used:
             self._used = in_flight
@@ -100,37 +148,69 @@ class _Learned(ABC):
                 self._close(now)
 
     def _learn(self, route: str, seconds: float, in_flight: int) -> float:
-        """
-        What is usual for this route, with this sample in it if it can be trusted.
-
-        Latency that rises while the process is busy is congestion, not news. A sample counts for at most
-        twice what was usual, so that an outlier moves little.
-        """
+        """What is usual for this route, with this sample in it as far as it can be trusted."""
         known = self._usual.get(route)
         if known is None:
             if len(self._usual) < ROUTES_MAX:
-                self._usual[route] = seconds
+                self._usual[route] = _Usual(seconds)
             return seconds
-        if seconds < known:
-            known += (seconds - known) * LEARNING
-        elif (is_floored := self._floored >= FLOOR_WINDOWS) or in_flight * 2 <= self.value:
-            most = 2 * known + SLACK
-            share = LEARNING if is_floored else LEARNING_SLOWER
-            known += ((seconds if seconds < most else most) - known) * share
-        else:
-            return known
-        self._usual[route] = known
-        return known
+        share = self._share(known, seconds, in_flight)
+        if known.samples < UNKNOWN:
+            known.samples += 1
+        if share:
+            most = MOST * (known.seconds + SLACK)
+            known.seconds += ((seconds if seconds < most else most) - known.seconds) * share
+        return known.seconds
+
+    def _share(self, known: _Usual, seconds: float, in_flight: int) -> float:
+        """
+        How far what is usual follows this sample.
+
+        Latency that rises while the process is busy is congestion, not news. To follow the quicker ones only would lead
+        to the quickest there ever was, and all others would look like congestion.
+        """
+        if self._floored >= FLOOR_WINDOWS:
+            return LEARNING_FLOOR
+        is_quiet = in_flight <= max(self.value * QUIET, self.floor)
+        if is_quiet and known.samples < UNKNOWN:
+            return 1 / (known.samples + 1)
+        if is_quiet or self._ratio < 1.0:
+            if self._ratio * TOLERANCE < 1.0:
+                return LEARNING_QUICKER
+            return LEARNING if is_quiet or seconds < known.seconds else LEARNING_BUSY
+        return LEARNING_QUICKER if seconds < known.seconds and known.samples < UNKNOWN else 0.0
 
     def _close(self, now: float) -> None:
-        ratio = median(self._ratios)
+        self._ratio = ratio = fmean(self._ratios)
         self.usual = median(self._seconds) / max(ratio, 1.0)
-        if self._used * 2 >= self.value or ratio > TOLERANCE:
-            self.value = min(max(self._move(ratio), self.floor), self.most)
-        self._floored = self._floored + 1 if self.value <= self.floor else 0
+        known = min(len(self._ratios) / WINDOW_SAMPLES, 1.0)
+        self._slow = self._slow + (ratio - TOLERANCE) * known if ratio > TOLERANCE else 0.0
+        if self._slow:
+            self._narrow(ratio)
+        elif self._used * 2 >= self.value:
+            self._widen(ratio)
+        self._floored = self._floored + 1 if self.value < self.floor + 1 else 0
         self._ratios.clear()
         self._seconds.clear()
         self._opened, self._used = now, 0
+
+    def _narrow(self, ratio: float) -> None:
+        """One step down, if that can make anything quicker."""
+        if self._slow >= SIGN:
+            self._rises = False
+            if self._used > self.floor:
+                self._set(self._move(ratio))
+
+    def _widen(self, ratio: float) -> None:
+        """One step up; from the floor only once what is usual there is known, and then in leaps."""
+        if self._floored >= FLOOR_WINDOWS:
+            if ratio > SETTLED:
+                return
+            self._rises = True
+        self._set(self.value * RISE if self._rises else self._move(ratio))
+
+    def _set(self, value: float) -> None:
+        self.value = min(max(value, self.floor), self.most)
 
     @abstractmethod
     def _move(self, ratio: float) -> float:
