@@ -9,10 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 # A busy machine must not turn a slow example into a failure: each test has its own time limit.
-settings.register_profile("mainstay", deadline=None, max_examples=50)
+# A machine that stands still for a second makes nothing wrong, neither an example nor how one is drawn.
+settings.register_profile(
+    "mainstay", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("mainstay")
 
 ROOT = Path(__file__).resolve().parent.parent
