@@ -89,11 +89,14 @@ class AsgiEntrance:
                 await reply.answer(answers.overloaded(exchange.accept, self._admission.retry_after()))
         except asyncio.CancelledError:
             if not reply.was_cancelled():
+                if not _is_being_cancelled():  # an error of the application's own
+                    await reply.fail()
                 raise
             await reply.end()
-        except Exception:
-            if not exchange.status:  # nothing was said yet; the server writes the error down
-                await _send_answer(reply.send, answers.broken(exchange.accept))
+        except GeneratorExit:  # of a loop that closes its coroutines; who is closed cannot send
+            raise
+        except BaseException:  # raised again; `sys.exit` in a view is a failure, and the server goes on
+            await reply.fail()
             raise
         finally:
             reply.leave()
@@ -184,6 +187,11 @@ class AsgiEntrance:
     def end_streams(self) -> None:
         """End event streams, which would otherwise hold a draining process until its time is up."""
         self._replies.end_streams()
+
+
+def _is_being_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 class _Wake:

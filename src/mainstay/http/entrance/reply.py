@@ -124,6 +124,11 @@ class Reply:
             # The client of a stream that was cut shall see an end and not a broken connection.
             await self.send({"type": "http.response.body", "body": b"", "more_body": False})
 
+    async def fail(self) -> None:
+        """Answer for an application that raised, unless it has begun to answer. The server writes the error down."""
+        if not self._exchange.status:
+            await self.answer(answers.broken(self._exchange.accept))
+
     async def answer(self, answer: answers.Answer) -> None:
         """Send a whole answer of the entrance's own."""
         headers = [(name.encode(), value.encode()) for name, value in answer.all_headers]

@@ -13,6 +13,8 @@ than the drain lasts is therefore cut with the drain.
 
 from __future__ import annotations
 
+import logging
+import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from operator import itemgetter
@@ -38,6 +40,7 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 SEEN = "mainstay.exchange"
 AGENT_LIMIT = 200
 
+_logger = logging.getLogger("mainstay.http")
 _name_of = itemgetter(0)
 _ORDINARY = Criticality.CRITICAL
 
@@ -71,16 +74,11 @@ class WsgiEntrance:
         exit_ = _Exit(self._process, exchange, start_response)
         try:
             return self._work(environ, exit_)
-        except Exception:
-            if exchange.status:
-                exit_.leave()
+        except BaseException as error:  # `sys.exit` in a view is a failure, and the server goes on
+            if exit_.left:  # the answer was on its way, and what followed it failed
                 raise
-            traceback.print_exc()  # not logged: the log may be what is broken
-            return exit_.through(_send_answer(exit_.start, answers.broken(exchange.accept)))
-        except BaseException:  # raised again; whatever ends it, it is written down
-            exchange.status = exchange.status or 500
-            exit_.leave()
-            raise
+            _tell("the application raised", error)
+            return exit_.through(exit_.fail())
 
     def _work(self, environ: Environ, exit_: _Exit) -> Iterable[bytes]:
         """The application's answer, or one of the entrance's own instead."""
@@ -145,11 +143,11 @@ class _Exit:
     __slots__ = (
         "_admission",
         "_begun",
-        "_left",
         "_start_response",
         "body",
         "exchange",
         "headers",
+        "left",
         "process",
         "replacement",
         "streams",
@@ -161,7 +159,8 @@ class _Exit:
         self._start_response = start_response
         self._admission: Admission | None = None
         self._begun = 0.0
-        self._left = False
+        self.left = False
+        """Whether the place is given back and the request written down."""
         self.replacement: bytes | None = None
         self.body: Any = None
         self.headers: list[tuple[str, str]] = []
@@ -200,6 +199,12 @@ class _Exit:
         start = self._start_response
         return start(status, headers, exc_info) if exc_info else start(status, headers)
 
+    def fail(self) -> list[bytes]:
+        """Answer for an application that raised; nothing was sent, also where it has begun to answer (PEP 3333)."""
+        answer = answers.broken(self.exchange.accept)
+        self.start(answer.status_line, answer.all_headers, sys.exc_info())
+        return [answer.body if self.replacement is None else self.replacement]
+
     def was_stopped(self) -> bool:
         """Whether an error 500 only says that a checkpoint stopped the work."""
         deadline = self.exchange.deadline
@@ -217,7 +222,11 @@ class _Exit:
         if self.exchange.deadline is not None:
             self.exchange.deadline.lift()
         self.streams = True
-        return _Stream(body, self)
+        try:
+            return _Stream(body, self)
+        except BaseException:  # raised again: what is no stream after all is closed as one
+            _close(body)
+            raise
 
     def must_end(self) -> bool:
         """Whether this is an event stream of a process that drains."""
@@ -226,9 +235,9 @@ class _Exit:
         )
 
     def leave(self) -> None:
-        if self._left:
+        if self.left:
             return
-        self._left = True
+        self.left = True
         try:
             self._give_back()
         finally:
@@ -256,8 +265,13 @@ class _Exit:
     def _whole(self, body: Iterable[bytes]) -> list[bytes]:
         try:
             pieces = list(body)
-        finally:
+        except BaseException:
             _close(body)
+            raise
+        try:
+            _close(body)
+        except BaseException as error:  # the answer is whole; other servers have sent it by now
+            _tell("an answer could not be closed", error)
         self.exchange.sent = sum(map(len, pieces))
         self.leave()
         return pieces
@@ -279,7 +293,13 @@ class _Stream:
         if self._exit.must_end():
             self.close()
             raise StopIteration
-        piece = next(self._pieces)
+        try:
+            piece = next(self._pieces)
+        except StopIteration:
+            raise
+        except BaseException as error:  # raised again; granian says nothing, and ends it as if whole
+            _tell("an answer broke off while it was sent", error)
+            raise
         self._exit.exchange.sent += len(piece)
         return piece
 
@@ -291,6 +311,14 @@ class _Stream:
             _close(self._body)
         finally:
             self._exit.leave()
+
+
+def _tell(what: str, error: BaseException) -> None:
+    """Say in the log that the application failed: its server does not."""
+    try:
+        _logger.error(what, exc_info=error)
+    except Exception:  # the log may be what is broken
+        traceback.print_exception(error)
 
 
 def _close(body: Iterable[bytes]) -> None:

@@ -30,6 +30,9 @@ from mainstay.http.handler.steps import BLOCKS, Step
 MARKS = frozenset(("_is_coroutine", "_is_coroutine_marker"))
 """Attributes by which asyncio, up to Python 3.11, and inspect, since 3.12, know a function to be async."""
 
+STOPPED = "a view raised StopIteration, as next() does where there is nothing more"
+"""A future takes no StopIteration: whoever waits for the thread would wait for ever."""
+
 _log_elsewhere = sync_to_async(log_response, thread_sensitive=False)
 
 
@@ -163,6 +166,8 @@ class FastHandler(BaseHandler):
         except Exception as error:
             response = self.process_exception_by_middleware(error, request)
             if response is None:
+                if isinstance(error, StopIteration):
+                    raise RuntimeError(STOPPED) from error
                 raise
         self.check_response(response, callback)
         if not callable(getattr(response, "render", None)):
@@ -180,6 +185,8 @@ class FastHandler(BaseHandler):
         except Exception as error:
             response = self.process_exception_by_middleware(error, request)
             if response is None:
+                if isinstance(error, StopIteration):
+                    raise RuntimeError(STOPPED) from error
                 raise
             return response
 

@@ -32,6 +32,18 @@ def slow(request: HttpRequest) -> HttpResponse:
     return HttpResponse("slow")
 
 
+def nothing_more(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(next(iter(())))
+
+
+def nothing_more_to_render(request: HttpRequest) -> HttpResponse:
+    class Late(HttpResponse):
+        def render(self) -> HttpResponse:
+            return next(iter(()))
+
+    return Late()
+
+
 async def waiting(request: HttpRequest) -> HttpResponse:
     SEEN["started"].set()
     try:
@@ -68,6 +80,8 @@ async def where(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("quick/", quick),
     path("slow/", slow),
+    path("nothing-more/", nothing_more),
+    path("nothing-more-to-render/", nothing_more_to_render),
     path("waiting/", waiting),
     path("streaming/", streaming),
     path("upload/", upload),
@@ -130,6 +144,15 @@ def hops() -> Iterator[list[str]]:
 
     with mock.patch.object(SyncToAsync, "__call__", counted):
         yield made
+
+
+@pytest.mark.parametrize("path", ["/nothing-more/", "/nothing-more-to-render/"])
+async def test_next_without_an_end_is_an_error_and_not_a_wait_for_ever(path: str) -> None:
+    """A future takes no StopIteration, so that who waits for the thread of the view is never told."""
+    exchange = Exchange(scope_of(path))
+    async with asyncio.timeout(30):
+        await exchange.run(FastASGIHandler())
+    assert exchange.sent[0]["status"] == 500
 
 
 async def test_an_async_view_in_the_default_stack_changes_no_thread(hops: list[str]) -> None:
