@@ -129,7 +129,7 @@ def _answer(check: Check) -> tuple[bool, str]:
             answer
         ):  # not the function is asked: a partial or a lambda may give one as well
             asyncio.run(answer)
-    except (Exception, asyncio.CancelledError, SystemExit) as error:  # whatever a check raises is its answer
+    except BaseException as error:  # whatever a check raises is its answer, and its thread has to go on
         words = scrubbing.scrub_text(" ".join(str(error).split()))[:WORDS]
         return False, f"{type(error).__name__}: {words}" if words else type(error).__name__
     return True, ""
