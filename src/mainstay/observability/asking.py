@@ -138,7 +138,7 @@ class Asked:
                 value = finish(self._question())
             finally:
                 give_connections_back()
-        except (Exception, asyncio.CancelledError, SystemExit) as error:  # whatever is raised is the answer
+        except BaseException as error:  # whatever is raised is the answer, and the thread has to go on
             problem = _words(error)
         now = time.monotonic()
         if not problem and now - began > self.limit:

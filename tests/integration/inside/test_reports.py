@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ class Receiver(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.events: list[dict[str, Any]] = []
+        self.transactions: list[dict[str, Any]] = []
 
     @property
     def dsn(self) -> str:
@@ -45,6 +47,7 @@ class Handler(BaseHTTPRequestHandler):
             body = gzip.decompress(body)
         lines = [json.loads(line) for line in body.splitlines() if line.startswith(b"{")]
         self.server.events += [line for line in lines if "exception" in line]
+        self.server.transactions += [line for line in lines if "spans" in line]
         self.send_response(200)
         self.send_header("Content-Length", "2")
         self.end_headers()
@@ -79,3 +82,58 @@ def test_broken_view_is_reported_with_its_request_and_browser_session(
     assert event["tags"]["request_id"] == "abcd-1234"
     assert event["contexts"]["logrocket"] == {"session_url": SESSION}
     assert "s3cret" not in json.dumps(event)
+
+
+OWN = """
+from sentry_sdk.integrations.django import DjangoIntegration
+TRACED = {
+    "integrations": [DjangoIntegration(middleware_spans=True)],
+    "traces_sample_rate": 1.0,
+    "profiles_sample_rate": 1.0,
+}
+"""
+PASSED = "LOGGING = mainstay.observability(sentry=TRACED)\n"
+BESIDE = "import sentry_sdk\nsentry_sdk.init(os.environ['OWN_DSN'], **TRACED)\n"
+ASKED = {
+    "/": 200,
+    "/async-slow/1/": 200,
+    "/statement/": 200,
+    "/stream/": 200,
+    "/boom/": 500,
+    "/missing/": 404,
+}
+
+
+@pytest.mark.parametrize("interface", ["asgi", "wsgi"])
+@pytest.mark.parametrize(
+    ("lines", "own", "ours"),
+    [(PASSED, False, True), (BESIDE, True, False), (BESIDE, True, True)],
+    ids=["passed on", "alone", "both"],
+)
+def test_sentrys_own_tracing_beside_our_handler_neither_breaks_nor_doubles_anything(
+    start: Callable[..., Replica],
+    project: Path,
+    receiver: Receiver,
+    interface: str,
+    lines: str,
+    own: bool,
+    ours: bool,
+) -> None:
+    """Its Django integration wraps the classes of Django's handlers, which ours stand for."""
+    with (project / "site1/settings.py").open("a") as settings:
+        settings.write(OWN + lines)
+    replica = start(interface, OWN_DSN=receiver.dsn if own else "", SENTRY_DSN=receiver.dsn if ours else "")
+    assert {path: replica.get(path).status for path in ASKED} == ASKED
+    assert sorted(line["path"] for line in replica.wait_for_lines(len(ASKED))) == sorted(ASKED)
+    replica.terminate()
+    assert replica.wait() == 0
+
+    assert [event["exception"]["values"][-1]["value"] for event in receiver.events] == ["boom"]
+    assert len(receiver.transactions) == len(ASKED)
+    views = [
+        span["description"]
+        for transaction in receiver.transactions
+        for span in transaction["spans"]
+        if span["op"] == "view.render"
+    ]
+    assert sorted(views) == ["async-slow", "boom", "hello", "statement", "stream"]

@@ -141,7 +141,11 @@ def test_an_answer_that_comes_too_late_is_a_failure() -> None:
     assert re.fullmatch(r"took \d+\.\d s, more than 0.02 s", seen.detail)
 
 
-@pytest.mark.parametrize("end", [SystemExit(1), asyncio.CancelledError()])
+class Died(BaseException):
+    """As libraries have them that must not be caught by chance."""
+
+
+@pytest.mark.parametrize("end", [SystemExit(1), asyncio.CancelledError(), KeyboardInterrupt(), Died()])
 def test_a_check_that_would_end_its_thread_has_failed_and_is_asked_again(end: BaseException) -> None:
     """A management command that ends with `sys.exit`, say: its thread would be gone, and nobody would ask again."""
     asked: list[int] = []

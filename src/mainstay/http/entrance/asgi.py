@@ -18,6 +18,7 @@ from typing import Any, cast
 from mainstay.base import timeouts, wire
 from mainstay.base.context import REQUEST_ID, TALLY
 from mainstay.base.deadline import DEADLINE, NEVER
+from mainstay.base.tracecontext import TRACE
 from mainstay.health.lifecycle import PROCESS, Lifecycle
 from mainstay.http import criticalities, deadlines
 from mainstay.http.admission import Admission, Aimd, Ticket
@@ -105,7 +106,10 @@ class AsgiEntrance:
             DEADLINE.reset(tokens[3])
             TALLY.reset(tokens[2])
             EXCHANGE.reset(tokens[1])
-            REQUEST_ID.reset(tokens[0])
+            if reply.has_failed:  # the server writes the error down, in this task, which is the request's own
+                TRACE.set(exchange.trace)
+            else:
+                REQUEST_ID.reset(tokens[0])
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What is no request to the application, or one that has been counted in."""

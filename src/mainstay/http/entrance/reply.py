@@ -88,6 +88,8 @@ class Reply:
     """
 
     # On the class, as most replies leave most of them as they are.
+    has_failed = False
+    """Whether the application raised."""
     _begun: float | None = None
     _cancelled = False
     _has_body = False
@@ -126,6 +128,7 @@ class Reply:
 
     async def fail(self) -> None:
         """Answer for an application that raised, unless it has begun to answer. The server writes the error down."""
+        self.has_failed = True
         if not self._exchange.status:
             await self.answer(answers.broken(self._exchange.accept))
 

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from mainstay.base.context import request_id
 from mainstay.base.deadline import DEADLINE
+from mainstay.base.tracecontext import current_trace
 from mainstay.health.lifecycle import Lifecycle
 from mainstay.http.entrance.asgi import AsgiEntrance
 from mainstay.http.entrance.wsgi import WsgiEntrance
@@ -62,6 +64,8 @@ async def test_asgi_whatever_an_application_raises_is_a_problem(
     headers = dict(sent[0]["headers"])
     assert (sent[0]["status"], headers[b"content-type"]) == (500, b"application/problem+json")
     assert b"x-request-id" in headers
+    assert request_id().encode() == headers[b"x-request-id"], "the server's line carries it"
+    assert current_trace() is not None
     (line,) = [record for record in caplog.records if record.name == "mainstay.access"]
     assert vars(line)["status"] == 500, "it was not the client who left"
 
