@@ -53,7 +53,10 @@ processes.clock = { command = "sleep 100000" }
 """
     running = plain_project(tmp_path_factory.mktemp("watched") / "watched", service=service + ENGINES)
     settings = running.folder / "shop" / "settings.py"
-    more = "CACHES = mainstay.caches()\nINSTALLED_APPS = [*mainstay.installed_apps(), *INSTALLED_APPS]\n"
+    more = (
+        "CACHES = mainstay.caches()\nINSTALLED_APPS = [*mainstay.installed_apps(), *INSTALLED_APPS]\n"
+        "MIDDLEWARE = [*mainstay.MIDDLEWARE, *MIDDLEWARE]\n"
+    )
     settings.write_text(settings.read_text() + more)
     (running.folder / "shop" / "urls.py").write_text(PAGE)
     try:
