@@ -12,7 +12,7 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 from mainstay.base.errors import InvalidInput, MainstayError, OperationFailed
@@ -49,14 +49,22 @@ def run(
         MainstayError: The start failed. Everything is stopped, and the reason is kept for `mainstay wait`.
     """
     state = twin.state(topology.name) if twin else state_folder(topology)
-    state.claim()
-    state.save(FAILURE, {})
-    owner = Owner(twin.owner) if twin and twin.owner else None
+    early: list[signal.Signals] = []
+    # By itself Python raises KeyboardInterrupt wherever it is, also where that is ignored, as in a callback of the
+    # import system; then the system would start as if nobody had asked it to stop.
+    before = signal.signal(signal.SIGINT, lambda number, _: early.append(signal.Signals(number)))
     try:
-        asyncio.run(_live(System(topology, state, Journal(state.events), twin), state, watch, owner))
+        state.claim()
+        state.save(FAILURE, {})
+        owner = Owner(twin.owner) if twin and twin.owner else None
+        try:
+            system = System(topology, state, Journal(state.events), twin)
+            asyncio.run(_live(system, state, watch, owner, early))
+        finally:
+            if twin and owner and owner.gone and not twin.kept:
+                _remove(twin, topology.name)
     finally:
-        if twin and owner and owner.gone and not twin.kept:
-            _remove(twin, topology.name)
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)  # none where another language has set it
 
 
 def _remove(twin: Twin, system: str) -> None:
@@ -74,8 +82,9 @@ async def _live(
     state: StateFolder,
     watch: Callable[[System], contextlib.AbstractContextManager[None]],
     owner: Owner | None,
+    early: Sequence[signal.Signals],
 ) -> None:
-    reason = _listen_to_signals(system)
+    reason = _listen_to_signals(system, early)
     if owner is not None:
         owner.watch(system.wanted_down.set)
     with watch(system):
@@ -115,7 +124,8 @@ async def _start(system: System) -> bool:
             await starting
 
 
-def _listen_to_signals(system: System) -> Callable[[], str]:
+def _listen_to_signals(system: System, early: Sequence[signal.Signals]) -> Callable[[], str]:
+    """``early`` came before anybody listened. Gives what says why the system is to stop."""
     received: list[str] = []
 
     def on_signal(number: signal.Signals) -> None:
@@ -129,6 +139,8 @@ def _listen_to_signals(system: System) -> Callable[[], str]:
         # Started under nohup, it is meant to outlive its terminal.
         if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             loop.add_signal_handler(number, on_signal, number)
+    for number in early[:1]:
+        on_signal(number)
     return lambda: f"received {received[0]}" if received else ""
 
 

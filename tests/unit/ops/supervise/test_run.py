@@ -1,14 +1,25 @@
-"""Why a start failed is kept, so that whoever waits for it learns the same as whoever started it."""
+"""
+Why a start failed is kept, so that whoever waits for it learns the same as whoever started it; and that
+whoever asks early for an end is heard.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import os
+import signal
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mainstay.base.errors import InvalidInput, OperationFailed, Problem
+from mainstay.ops.supervise import run as module
 from mainstay.ops.supervise.run import FAILURE, describe, last_failure
 from mainstay.ops.supervise.state import StateFolder
+from mainstay.ops.topology.values import Topology
 
 
 @pytest.fixture
@@ -45,3 +56,44 @@ def test_an_error_of_the_machine_has_an_id_too(state: StateFolder) -> None:
     assert failure is not None
     assert (failure.id, failure.exit_code) == ("supervisor.error", 2)
     assert "Too many open files" in failure.what
+
+
+class NeverUp:
+    """A system whose start takes for ever."""
+
+    def __init__(self, *_: Any) -> None:
+        self.wanted_down = asyncio.Event()
+
+    async def start(self) -> None:
+        await asyncio.sleep(3600)
+
+    async def stop(self, reason: str) -> None:
+        stopped.append(reason)
+
+
+stopped: list[str] = []
+
+
+def test_ctrl_c_before_anybody_listens_is_heard(
+    topology: Topology, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Python would raise it wherever it is, and where that is ignored the system would start all the same."""
+    stopped.clear()
+    claim: Callable[[StateFolder], None] = StateFolder.claim
+
+    def claim_and_be_told(state: StateFolder) -> None:
+        with contextlib.suppress(KeyboardInterrupt):  # as in a callback of the import system
+            os.kill(os.getpid(), signal.SIGINT)
+        claim(state)
+
+    async def nobody() -> None:
+        return
+
+    monkeypatch.setattr(StateFolder, "claim", claim_and_be_told)
+    monkeypatch.setattr(module, "state_folder", lambda _: StateFolder(tmp_path / ".mainstay", "shop"))
+    monkeypatch.setattr(module, "System", NeverUp)
+    monkeypatch.setattr(module, "end_adopted", nobody)
+    before = signal.getsignal(signal.SIGINT)
+    module.run(topology, lambda system: contextlib.nullcontext())
+    assert stopped == ["received SIGINT"]
+    assert signal.getsignal(signal.SIGINT) is before
