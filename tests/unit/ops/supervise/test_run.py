@@ -90,10 +90,12 @@ def test_ctrl_c_before_anybody_listens_is_heard(
         return
 
     monkeypatch.setattr(StateFolder, "claim", claim_and_be_told)
-    monkeypatch.setattr(module, "state_folder", lambda _: StateFolder(tmp_path / ".mainstay", "shop"))
+    folder = StateFolder(tmp_path / ".mainstay", "shop")
+    monkeypatch.setattr(module, "state_folder", lambda _: folder)
     monkeypatch.setattr(module, "System", NeverUp)
     monkeypatch.setattr(module, "end_adopted", nobody)
     before = signal.getsignal(signal.SIGINT)
     module.run(topology, lambda system: contextlib.nullcontext())
+    folder.release()
     assert stopped == ["received SIGINT"]
     assert signal.getsignal(signal.SIGINT) is before
