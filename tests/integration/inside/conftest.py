@@ -16,6 +16,7 @@ from mainstay.ops.engines.oneshot import as_unprivileged
 from tests.integration.inside.bugsink import ENVIRONMENT, Bugsink
 from tests.integration.inside.database import Database, find_bin
 from tests.integration.inside.replica import Replica
+from tests.unit.observability.collector import CollectorServer
 
 PROJECT = Path(__file__).parent / "project"
 
@@ -123,3 +124,11 @@ def bugsink(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], in
     running = Bugsink(folder, free_port())
     yield running
     running.end()
+
+
+@pytest.fixture
+def collector() -> Iterator[CollectorServer]:
+    """Takes spans over OTLP and keeps them."""
+    server = CollectorServer()
+    yield server
+    server.end()

@@ -75,13 +75,6 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def collector() -> Iterator[CollectorServer]:
-    server = CollectorServer()
-    yield server
-    server.end()
-
-
-@pytest.fixture
 def neighbor() -> Iterator[Neighbor]:
     server = Neighbor()
     yield server

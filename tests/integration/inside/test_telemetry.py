@@ -22,13 +22,6 @@ SAMPLED = f"00-{TRACE}-{CALLER}-01"
 
 
 @pytest.fixture
-def collector() -> Iterator[CollectorServer]:
-    server = CollectorServer()
-    yield server
-    server.end()
-
-
-@pytest.fixture
 def hole() -> Iterator[BlackHole]:
     made = BlackHole()
     yield made

@@ -265,7 +265,7 @@ class _Exit:
     def _whole(self, body: Iterable[bytes]) -> list[bytes]:
         try:
             pieces = list(body)
-        except BaseException:
+        except BaseException:  # raised again: what could not be read is closed all the same
             _close(body)
             raise
         try:

@@ -81,10 +81,8 @@ class Told:
         room = _Room(scrubbing.current_secrets())
         kept, dropped = room.clean(self.attributes)
         span.attributes = {**span.attributes, **kept}
-        span.events, span.links = (
-            [*self.events],
-            [*self.links],
-        )  # a thread that is late adds to what is not sent
+        # Copies: a thread that is late adds to what is not sent.
+        span.events, span.links = [*self.events], [*self.links]
         noted: list[Event | Link] = [*span.events, *span.links]
         for each in noted:
             each.attributes, more = room.clean(each.attributes)
