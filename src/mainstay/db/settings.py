@@ -7,6 +7,7 @@ from typing import Any
 
 from mainstay.base import environment, timeouts, wire
 from mainstay.db.addresses import Address, parse
+from mainstay.db.sqlite import WriteAheadConnection
 
 REPLICA = "replica"
 """The alias under which standbys are read."""
@@ -54,7 +55,7 @@ def sqlite(name: str) -> dict[str, Any]:
         "OPTIONS": {
             "timeout": 5,
             "transaction_mode": "IMMEDIATE",
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+            "factory": WriteAheadConnection,
         },
     }
 
