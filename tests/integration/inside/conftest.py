@@ -19,6 +19,8 @@ from tests.integration.inside.replica import Replica
 from tests.unit.observability.collector import CollectorServer
 
 PROJECT = Path(__file__).parent / "project"
+SHOWN = 8_000
+"""Characters of a replica's log, from its end."""
 
 
 @pytest.fixture
@@ -42,6 +44,7 @@ def start(project: Path, free_port: Callable[[], int], tmp_path: Path) -> Iterat
     yield begin
     for replica in started:
         replica.kill()
+        print(replica.output()[-SHOWN:])  # pytest shows it with a test that failed
 
 
 @pytest.fixture(scope="session")
