@@ -30,6 +30,9 @@ _WORDS = re.compile(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|h)?\s*")
 UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600}
 """What mainstay.toml knows, by which a text is guessed at."""
 
+LONGEST = 86_400.0
+"""Seconds; event loops refuse timers of years."""
+
 DECORATED: dict[str, float] = {}
 """Most seconds that `deadline` was given, by the place where it stands; for the system checks."""
 
@@ -125,11 +128,42 @@ async def _await_within(seconds: float, start: Callable[[], Awaitable[Any]]) -> 
 
 
 async def _cancel_at(current: Deadline, start: Callable[[], Awaitable[Any]]) -> Any:
-    limit = asyncio.timeout(max(current.remaining(), 0.0))
+    """What ``start`` gives, or the end of it at the deadline, which may be moved meanwhile."""
+    loop = asyncio.get_running_loop()
+    timer: asyncio.TimerHandle | None = None
+    limit = asyncio.timeout(None)
+
+    def look() -> None:
+        nonlocal timer
+        if (left := current.remaining()) <= 0:
+            limit.reschedule(loop.time())
+        else:
+            timer = loop.call_later(min(left, LONGEST), look)
+
     try:
         async with limit:
+            look()
             return await start()
-    except TimeoutError as error:
+    except Exception as error:  # its own TimeoutError, or whatever a view makes of being cancelled
         if limit.expired():
             current.exceed(error)
         raise
+    finally:
+        if timer is not None:
+            timer.cancel()
+
+
+def ended_in_time(view: Callable[..., Any]) -> Callable[..., Any]:
+    """
+    An async view that is cancelled at the deadline of its request, for a server that has no loop to watch it.
+
+    Under WSGI each async view has a loop of its own, beside the thread that waits for it.
+    """
+
+    async def respond(*args: Any, **kwargs: Any) -> Any:
+        current = DEADLINE.get()
+        if current is None:
+            return await view(*args, **kwargs)
+        return await _cancel_at(current, lambda: view(*args, **kwargs))
+
+    return respond

@@ -24,6 +24,7 @@ from mainstay.http.deadlines import deadline
 from mainstay.http.entrance.asgi import AsgiEntrance
 from mainstay.http.entrance.proxies import TrustedProxies, _network
 from mainstay.http.entrance.wsgi import WsgiEntrance
+from mainstay.http.handler import FastWSGIHandler
 from mainstay.http.options import Options
 from tests.unit.http.calling import Answer, call_asgi, call_wsgi
 
@@ -360,6 +361,20 @@ async def undecorated(request: HttpRequest) -> HttpResponse:
     return HttpResponse("late")
 
 
+async def unwilling(request: HttpRequest) -> HttpResponse:
+    try:
+        await asyncio.sleep(30)
+    except asyncio.CancelledError:
+        raise RuntimeError("not now") from None
+    return HttpResponse("late")
+
+
+@deadline(60)
+async def patient_async(request: HttpRequest) -> HttpResponse:
+    await asyncio.sleep(2.6)
+    return HttpResponse("in time")
+
+
 def stream(request: HttpRequest) -> StreamingHttpResponse:
     return StreamingHttpResponse(iter([b"1", b"2"]))
 
@@ -386,6 +401,9 @@ urlpatterns = [
     path("sync-class/", SyncClass.as_view()),
     path("async-class/", AsyncClass.as_view()),
     path("undecorated/", undecorated),
+    path("unwilling/", unwilling),
+    path("unwilling-decorated/", deadline(0.05)(unwilling)),
+    path("patient-async/", patient_async),
     path("drf/", drf),
     path("stream/", stream),
 ]
@@ -440,6 +458,27 @@ async def test_an_async_view_cleans_up(django: None) -> None:
 
 async def test_an_undecorated_async_view_is_cancelled_at_the_default(django: None) -> None:
     assert_late(await ask_asgi("/undecorated/", 0.05))
+
+
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mainstay's handler in place of Django's, as its server puts it there."""
+    monkeypatch.setattr("django.core.handlers.wsgi.WSGIHandler", FastWSGIHandler)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("fast")
+@pytest.mark.parametrize("where", ["/undecorated/", "/unwilling/", "/unwilling-decorated/"])
+def test_an_async_view_is_cancelled_at_the_default_under_wsgi(django: None, where: str) -> None:
+    """There is no loop of a server that could watch it; whatever it makes of that, it is late."""
+    assert_late(ask_wsgi(where, 0.05))
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("fast")
+def test_an_async_route_may_take_longer_than_the_default_under_wsgi(django: None) -> None:
+    """The default is long beside what happens before the view, or a machine that stands still would fail this."""
+    assert ask_wsgi("/patient-async/", 2.5).body == b"in time"
 
 
 async def test_a_route_may_take_longer_than_the_default_but_not_than_its_caller(django: None) -> None:

@@ -200,6 +200,25 @@ def test_what_was_waited_for_a_place_is_noted_on_wsgi() -> None:
     assert max(waited) > 0.0
 
 
+def test_a_thread_that_ends_while_it_waits_leaves_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its ticket would be granted later on, and the place be nobody's for good."""
+
+    def application(environ: Any, start_response: Callable[..., Any]) -> list[bytes]:
+        if environ["PATH_INFO"] == "/first/":
+            call_wsgi(entrance, "/second/")  # there is no place left, so it waits
+        start_response("200 OK", [])
+        return [b"ok"]
+
+    def end(self: object, seconds: float) -> None:
+        raise Died
+
+    monkeypatch.setattr("mainstay.http.entrance.wsgi._Wake.wait", end)
+    entrance, admission = wsgi(application)
+    assert call_wsgi(entrance, "/first/").status == 200
+    assert_empty(admission)
+    assert call_wsgi(entrance, "/third/").status == 200
+
+
 def test_waiters_of_wsgi_take_turns_and_none_is_lost() -> None:
     together, most = 0, 0
     lock = threading.Lock()

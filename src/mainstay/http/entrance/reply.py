@@ -19,6 +19,7 @@ from typing import Any
 from mainstay.base.deadline import NEVER, Deadline
 from mainstay.health.lifecycle import Lifecycle
 from mainstay.http.admission import Admission
+from mainstay.http.deadlines import LONGEST
 from mainstay.http.entrance import answers
 from mainstay.http.exchange import Exchange
 
@@ -26,9 +27,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
-
-LONGEST = 86_400.0
-"""Seconds; event loops refuse timers of years."""
 
 DISCONNECT = {"type": "http.disconnect"}
 

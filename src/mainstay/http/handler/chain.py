@@ -20,7 +20,7 @@ from django.urls import set_urlconf
 from django.utils.log import log_response
 from django.utils.module_loading import import_string
 
-from mainstay.http import options
+from mainstay.http import deadlines, options
 from mainstay.http.handler import native
 from mainstay.http.handler.fusing import fuse
 from mainstay.http.handler.native import Handling
@@ -93,7 +93,7 @@ class FastHandler(BaseHandler):
         if response is None:
             view: Any = self.make_view_atomic(callback)
             if _is_async_view(view):
-                view = async_to_sync(view)
+                view = async_to_sync(deadlines.ended_in_time(view))
             try:
                 response = view(request, *args, **kwargs)
             except Exception as error:
