@@ -131,3 +131,25 @@ def _port() -> int:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
         return port
+
+
+PLAIN = """
+def wsgi(environ, start_response):
+    start_response("200 OK", [("content-type", "text/plain")])
+    return [b"plain"]
+
+async def asgi(scope, receive, send):
+    if scope["type"] == "http":
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"plain"})
+"""
+
+
+@pytest.mark.parametrize("interface", ["asgi", "wsgi"])
+def test_an_application_without_settings_of_django_is_served(
+    start: Start, project: Path, interface: str
+) -> None:
+    """It has no collected files, and to ask Django for them would be a traceback."""
+    (project / "plain.py").write_text(PLAIN)
+    replica = start(interface, MAINSTAY_APPLICATION=f"plain:{interface}", DJANGO_SETTINGS_MODULE="")
+    assert replica.get("/").body == b"plain"

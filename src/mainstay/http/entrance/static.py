@@ -28,6 +28,8 @@ def find_files() -> Any | None:
     """The collected files of the configured project, or ``None`` when there are none to serve here."""
     from django.conf import settings
 
+    if not settings.configured:
+        return None
     root, url = settings.STATIC_ROOT, settings.STATIC_URL or ""
     if not root or not Path(root).is_dir() or urlsplit(url).netloc or not find_spec("whitenoise"):
         return None
