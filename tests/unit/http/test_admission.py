@@ -15,7 +15,7 @@ from bench.overload import Phase, Replica, Simulation, judge
 from mainstay.base.criticality import Criticality
 from mainstay.http.admission import Admission, Aimd, Fixed, Gradient, Limit, Ticket, current
 from mainstay.http.admission.comeback import LONGEST, Comeback
-from mainstay.http.admission.limit import ROUTES_MAX
+from mainstay.http.admission.limit import FLOOR_WINDOWS, ROUTES_MAX
 
 SHEDDABLE, SHEDDABLE_PLUS, CRITICAL, CRITICAL_PLUS = Criticality
 
@@ -369,6 +369,39 @@ def test_the_first_answers_of_a_route_are_all_asked_what_is_usual() -> None:
     for number in range(12):
         limit.observe(1.1 + number / 10, 0.2, "view", 1)
     assert limit._usual["view"].seconds > 0.1
+
+
+def test_a_window_of_few_answers_says_little() -> None:
+    """Two slow ones in a second may be all that there were, and are no reason for fewer."""
+    limit = Aimd(40)
+    feed(limit, 0.02, until=10.0, used=0.4)
+    before = limit.value
+    for number in range(6):
+        limit.observe(11.0 + number / 2, 1.0, "view", 10)
+    assert limit.value >= before
+
+
+def test_a_process_whose_first_answers_are_slow_soon_knows_better() -> None:
+    """They import what nobody needed before."""
+    limit = Aimd(40)
+    for number in range(10):
+        limit.observe(1.0 + number, 3.0, "view", 1)
+    feed(limit, 0.05, begin=20.0, until=20.8, used=0.1)
+    assert limit._usual["view"].seconds < 0.1
+
+
+def test_the_floor_is_left_once_it_is_known_what_is_usual_there() -> None:
+    limit = Aimd(40, initial=2)
+    for number in range(10):
+        limit.observe(1.0 + number / 1000, 0.1, "view", 1)
+    limit._close(2.0)
+    limit.value, limit._floored = 2, FLOOR_WINDOWS
+    values = []
+    for number in range(30):
+        limit.observe(2.0 + number / 50, 0.15, "view", 2)
+        values.append(limit.value)
+    assert values[9] == 2
+    assert values[-1] > 2
 
 
 # --- modes and figures -----------------------------------------------------------------------------
