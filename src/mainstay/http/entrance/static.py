@@ -8,6 +8,7 @@ not used because under ASGI it would send each request through a thread of its o
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from collections.abc import Iterable
 from importlib.util import find_spec
@@ -26,10 +27,10 @@ HASHED = re.compile(r"\.[0-9a-f]{12}\.[^/]+$")
 
 def find_files() -> Any | None:
     """The collected files of the configured project, or ``None`` when there are none to serve here."""
-    from django.conf import settings
+    from django.conf import ENVIRONMENT_VARIABLE, settings
 
-    if not settings.configured:
-        return None
+    if not settings.configured and not os.environ.get(ENVIRONMENT_VARIABLE):
+        return None  # an application without Django
     root, url = settings.STATIC_ROOT, settings.STATIC_URL or ""
     if not root or not Path(root).is_dir() or urlsplit(url).netloc or not find_spec("whitenoise"):
         return None
