@@ -22,6 +22,7 @@ from mainstay.ops.prove.judging.judge import judge
 from mainstay.ops.prove.loading.journey import load as journeys_of
 from mainstay.ops.prove.loading.load import Generator
 from mainstay.ops.prove.verdict import Verdict
+from tests.stopwatch import Stopwatch
 from tests.system.running import Running
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
@@ -80,9 +81,9 @@ def assert_held(history: History, *rules: str) -> None:
 
 
 async def until(true: Callable[[], object], limit: float) -> None:
-    began = time.monotonic()
+    watch = Stopwatch()
     while not await asyncio.to_thread(true):
-        assert time.monotonic() - began < limit, f"not within {limit:g} s"
+        assert watch.elapsed() < limit, f"not within {limit:g} s"
         await asyncio.sleep(0.02)
 
 

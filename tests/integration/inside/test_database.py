@@ -14,6 +14,7 @@ import pytest
 from tests.integration.inside.database import Database
 from tests.integration.inside.forwarder import Forwarder
 from tests.integration.inside.replica import Replica, Response
+from tests.stopwatch import Stopwatch
 
 Start = Callable[..., Replica]
 Manage = Callable[..., object]
@@ -100,8 +101,10 @@ def test_a_whole_pool_of_lost_connections_costs_no_pause(
     lost = "FROM pg_stat_activity WHERE application_name = 'shop.web.1'"
     assert postgres.execute(f"SELECT count(*) {lost}") == [(4,)]
     postgres.execute(f"SELECT pg_terminate_backend(pid) {lost}")
+    watch = Stopwatch()
     assert replica.get("/database/1/").status == 200
-    assert replica.wait_for_lines(5)[-1]["wait_ms"] < 900
+    stalled = watch.stalled()
+    assert replica.wait_for_lines(5)[-1]["wait_ms"] - 1000 * stalled < 900
 
 
 def test_database_that_was_away_is_used_as_soon_as_it_is_back(
@@ -114,9 +117,9 @@ def test_database_that_was_away_is_used_as_soon_as_it_is_back(
     while time.monotonic() - began < 8:
         assert replica.get("/database/1/").status == 503
     with Forwarder(port, postgres.port):
-        back = time.monotonic()
+        back = Stopwatch()
         assert replica.get("/database/1/").status == 200
-        assert time.monotonic() - back < 4
+        assert back.elapsed() < 4
 
 
 def test_request_that_waits_during_a_failover_is_answered(

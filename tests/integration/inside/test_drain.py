@@ -16,6 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from tests.integration.inside.replica import Replica
+from tests.stopwatch import Stopwatch
 
 Start = Callable[..., Replica]
 
@@ -95,10 +96,10 @@ def test_every_request_is_answered_or_refused_never_cut(start: Start, interface:
 @both
 def test_idle_process_leaves_quickly(start: Start, interface: str) -> None:
     replica = start(interface)
-    began = time.monotonic()
+    watch = Stopwatch()
     replica.terminate()
     assert replica.wait() == 0
-    assert time.monotonic() - began < 5
+    assert watch.elapsed() < 5
 
 
 @both
@@ -107,10 +108,11 @@ def test_drain_has_an_end_even_for_a_blocked_thread(start: Start, interface: str
     with ThreadPoolExecutor(1) as pool:
         taken = pool.submit(replica.get, "/slow/20000/", timeout=8)
         _wait_for_in_flight(replica, 1)
-        began = time.monotonic()
+        began, watch = time.monotonic(), Stopwatch()
         replica.terminate()
-        assert replica.wait(6) == 1
-        assert 1 < time.monotonic() - began < 6
+        assert replica.wait(15) == 1
+        assert time.monotonic() - began > 1
+        assert watch.elapsed() < 6
         assert isinstance(taken.exception(), OSError | HTTPException)
     assert replica.lines("mainstay.http")[-1]["in_flight"] == 1
 
@@ -150,12 +152,12 @@ def test_event_streams_are_ended_properly(start: Start, interface: str) -> None:
     connection.request("GET", "/events/")
     answer = connection.getresponse()
     assert (answer.status, answer.readline()) == (200, b"data: tick\n")
-    began = time.monotonic()
+    watch = Stopwatch()
     replica.terminate()
     assert (b"data: tick\n" + answer.read()).endswith(b"data: tick\n\n")
     connection.close()
     assert replica.wait() == 0
-    assert time.monotonic() - began < 8
+    assert watch.elapsed() < 8
     assert [line["event"] for line in replica.lines("shop.views")] == ["stream closed"]
 
 
