@@ -31,6 +31,7 @@ class Exchange(Tally):
         "criticality",
         "deadline",
         "method",
+        "opened",
         "path",
         "request_id",
         "route",
@@ -58,6 +59,11 @@ class Exchange(Tally):
         self.trace: Any = None
         self.deadline: Deadline | None = None
         self.criticality: Criticality | None = None
+        self.opened: float | None = None  # seconds until an event stream began; no other answer has it
+
+    def open_stream(self) -> None:
+        """The answer is an event stream: it lasts as long as somebody listens, and its latency ends here."""
+        self.opened = perf_counter() - self.started
 
 
 EXCHANGE: ContextVar[Exchange | None] = ContextVar("mainstay_exchange", default=None)

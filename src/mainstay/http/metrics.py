@@ -34,6 +34,7 @@ INVALID_STATUS = "<invalid status>"
 OVERFLOW = "<overflow>"
 """The view of every answer that came after `SERIES_LIMIT` sets of labels were in use."""
 
+LATENCY = "Seconds from a request's arrival to the end of its answer; of an event stream, to its first byte."
 SERIES_LIMIT = 2000
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 25.0, 50.0, 75.0)
 BOUNDS = (*map(str, BUCKETS), "+Inf")
@@ -256,9 +257,7 @@ class _Sums(dict[tuple[str, ...], int]):
 
 
 def _histogram(name: str, labels: tuple[str, ...], latencies: dict[tuple[str, ...], Series]) -> Any:
-    family = HistogramMetricFamily(
-        name, "Seconds from a request's arrival to the end of its answer.", labels=labels
-    )
+    family = HistogramMetricFamily(name, LATENCY, labels=labels)
     for values, series in latencies.items():
         family.add_metric(values, list(zip(BOUNDS, accumulate(series.buckets), strict=True)), series.seconds)
     return family

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 
 import pytest
@@ -106,3 +109,30 @@ def test_a_log_that_nobody_reads_stops_no_request(
     finally:
         replica.kill()
         os.close(reader)
+
+
+@pytest.mark.parametrize("interface", ["asgi", "wsgi"])
+def test_the_life_of_an_event_stream_is_not_latency(start: Callable[..., Replica], interface: str) -> None:
+    """Or a page that stays open would look like a slow service, to the objectives as well."""
+    replica = start(interface)
+    for _ in range(2):
+        with _events(replica) as answer:
+            for _ in range(40):  # two seconds
+                assert answer.readline() + answer.readline() == b"data: tick\n\n"
+    lines = replica.wait_for_lines(2)
+    assert [line["duration_ms"] > 1900 for line in lines] == [True, True]
+    (latency,) = re.findall(
+        r'latency_seconds_by_view_method_sum\{method="GET",view="events"\} (\S+)',
+        replica.get("/metrics").body.decode(),
+    )
+    assert float(latency) < sum(line["duration_ms"] for line in lines) / 1000 - 3.6
+
+
+@contextmanager
+def _events(replica: Replica) -> Iterator[HTTPResponse]:
+    connection = HTTPConnection("127.0.0.1", replica.port, timeout=10)
+    connection.request("GET", "/events/")
+    try:
+        yield connection.getresponse()
+    finally:
+        connection.close()

@@ -38,7 +38,7 @@ def finish(exchange: Exchange) -> None:
     if not exchange.status:
         exchange.status = CLIENT_LEFT
     if METRICS is not None:
-        METRICS.observe(exchange, seconds)
+        METRICS.observe(exchange, seconds if exchange.opened is None else exchange.opened)
     if exchange.trace is not None and exchange.trace.flags & SAMPLED:
         _record_span(exchange, seconds)
     if _logger.isEnabledFor(logging.INFO):

@@ -258,6 +258,7 @@ class Reply:
                 continue
             if name == b"content-type" and b"event-stream" in pair[1]:
                 self._is_stream = True
+                self._exchange.open_stream()
                 self._replies.streams.add(self)
             headers.append(pair)
         return headers

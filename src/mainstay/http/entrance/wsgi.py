@@ -222,6 +222,8 @@ class _Exit:
         if self.exchange.deadline is not None:
             self.exchange.deadline.lift()
         self.streams = True
+        if self.is_event_stream():
+            self.exchange.open_stream()
         try:
             return _Stream(body, self)
         except BaseException:  # raised again: what is no stream after all is closed as one
@@ -230,9 +232,10 @@ class _Exit:
 
     def must_end(self) -> bool:
         """Whether this is an event stream of a process that drains."""
-        return self.process.draining and any(
-            name.lower() == "content-type" and "event-stream" in value for name, value in self.headers
-        )
+        return self.process.draining and self.is_event_stream()
+
+    def is_event_stream(self) -> bool:
+        return any(name.lower() == "content-type" and "event-stream" in value for name, value in self.headers)
 
     def leave(self) -> None:
         if self.left:
