@@ -133,7 +133,10 @@ def test_no_line_is_wider_than_the_screen_and_nothing_is_lost(
     assert "celery -A [bold]catalog[/bold] beat" in words
 
 
-def test_without_a_terminal_the_text_is_plain(printed: Callable[..., str]) -> None:
+def test_without_a_terminal_the_text_is_plain(
+    printed: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
     assert "\x1b" not in printed(80)
     assert "\x1b" in printed(80, terminal=True)
 
