@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from mainstay.cli.proving import LiveView, PlainView, account, printable, showing, tell_folder
-from mainstay.ops.prove.evidence.folder import KEEP, Folder
+from mainstay.ops.prove.evidence.destination import KEEP
+from mainstay.ops.prove.evidence.folder import Folder
 from mainstay.ops.prove.progress import Progress
 from mainstay.ops.prove.proof import Proof
 from tests.unit.ops.prove.evidence.sample import (

@@ -12,6 +12,11 @@ from mainstay.ops.topology.values import LoadShape
 FROM_TOPOLOGY = "topology"
 """The source of the claims that come by themselves."""
 
+QUICK = ("quick", "normal", "full")
+NORMAL = ("normal", "full")
+FULL = ("full",)
+"""In which sizes of a proof a claim takes part: in this one and all that are larger."""
+
 
 @dataclass(frozen=True, slots=True)
 class Load:
@@ -43,7 +48,7 @@ class Claim:
     """Seconds of load after the last strike was undone and everything was ready again."""
     patience: float = 30.0
     """Seconds within which everything must be ready again after the last strike."""
-    tags: tuple[str, ...] = ("normal", "full")
+    tags: tuple[str, ...] = NORMAL
     """In which sizes of a proof it takes part: ``quick``, ``normal``, ``full``."""
     overload: bool = False
     """Whether it is about a load that is too much: the peak is raised until it is, and else nothing is told."""

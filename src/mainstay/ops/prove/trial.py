@@ -14,7 +14,7 @@ from typing import IO
 from mainstay.base.errors import MainstayError, OperationFailed
 from mainstay.base.units import plural
 from mainstay.ops.prove.claim import FROM_TOPOLOGY, Bite, Claim, Result
-from mainstay.ops.prove.claims import NEVER_TWICE
+from mainstay.ops.prove.derived import NEVER_TWICE
 from mainstay.ops.prove.faults import catalogue, schedule
 from mainstay.ops.prove.faults.fault import NotPossible, Strike
 from mainstay.ops.prove.history import History, Kind, Operation, Outcome, Phase

@@ -7,6 +7,7 @@ from typing import Any
 from mainstay.ops.prove.claim import Bite, Claim, Load, Result
 from mainstay.ops.prove.faults.fault import Evidence, Strike
 from mainstay.ops.prove.history import Fact, FactKind, History, Kind, Operation, Outcome, Phase
+from mainstay.ops.prove.judging.growth import Sample
 from mainstay.ops.prove.judging.judge import judge
 from mainstay.ops.prove.verdict import Judgement
 
@@ -79,3 +80,17 @@ class Run:
         judge(result, **more)
         (judgement,) = result.judgements
         return judgement
+
+
+def calm() -> Run:
+    """Ten operations a second, all well, a strike at 12 s."""
+    return Run().every(0.1, 0, 30).strike(12)
+
+
+def samples(growth: float, *, seconds: int = 1200, noise: float = 0.0) -> list[Sample]:
+    """Two processes of 100 MB and 50 descriptors that grow by a share per hour, one sample a second."""
+    found = []
+    for second in range(seconds):
+        size = 1e8 * (1 + growth * second / 3600) * (1 + noise * (second * 7919 % 13 - 6) / 6)
+        found += [Sample(float(second), f"catalog.web.{number}", size, 50, 5) for number in (1, 2)]
+    return found

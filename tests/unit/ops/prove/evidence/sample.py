@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from mainstay.ops.prove.claim import Bite, Claim, Load, Result
+from mainstay.ops.prove.evidence.folder import Folder
 from mainstay.ops.prove.faults.fault import Evidence, Strike
 from mainstay.ops.prove.history import History, Operation, Outcome, Phase
 from mainstay.ops.prove.proof import Proof
@@ -322,3 +324,8 @@ def proof(**changes: Any) -> Proof:
         "clock": BEGAN.timestamp() - ZERO,
     }
     return Proof(**(facts | changes))
+
+
+def create(project: Path, **changes: Any) -> Folder:
+    """The folder of a proof of this system, as it is before anything starts."""
+    return Folder.create(project, "normal", changes.pop("began", BEGAN), topology_text=TOPOLOGY, **changes)

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import json
-import random
-import re
-from dataclasses import replace
 
 import pytest
 
 from mainstay.base.errors import InvalidInput
 from mainstay.ops.prove.history import Outcome
 from mainstay.ops.prove.judging.figures import measure
-from mainstay.ops.prove.judging.growth import Sample
 from mainstay.ops.prove.judging.judge import judge
-from mainstay.ops.prove.judging.overload import too_much
 from mainstay.ops.prove.judging.vocabulary import METRICS, Scope
 from mainstay.ops.prove.verdict import Verdict
 
-from ..runs import BEGIN, FAIL, OK, UNKNOWN, Run
+from ..runs import BEGIN, FAIL, OK, UNKNOWN, Run, calm, samples
 
 PASS, FAILED, UNTOLD = Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN
-
-
-def calm() -> Run:
-    """Ten operations a second, all well, a strike at 12 s."""
-    return Run().every(0.1, 0, 30).strike(12)
 
 
 # --- errors ------------------------------------------------------------------------------
@@ -209,137 +199,6 @@ def test_at_most_twenty_offenders_are_named() -> None:
     assert len(judgement.details) <= 20
 
 
-# --- facts -------------------------------------------------------------------------------
-
-
-def shop(*, read: bool = True) -> Run:
-    """Three orders acknowledged, of which the final reading shows two."""
-    run = calm()
-    for item in "abc":
-        number = run.operation(5, 0.1, OK, "keyed", journey="buy")
-        run.fact("attempted", item, 5.0, operation=number).fact("acknowledged", item, 5.1, operation=number)
-    if read:
-        number = run.operation(32, 0.1, journey="buy")
-        run.fact("observed", "a", 32.1, operation=number).fact("observed", "b", 32.1, operation=number)
-    return run
-
-
-def test_a_lost_write_fails() -> None:
-    judgement = shop().judged("lost.orders = 0")
-    assert (judgement.verdict, judgement.value, judgement.offending) == (FAILED, 1, (303,))
-    assert judgement.details == ("orders c: acknowledged by operation 303 at 5.100 s, not there at the end",)
-
-
-def test_everything_found_passes_with_a_bound() -> None:
-    judgement = shop().fact("observed", "c", 32.1).judged("lost = 0")
-    assert (judgement.verdict, judgement.found) == (PASS, "0 of 3; at most 63.2 % (95 %)")
-
-
-def test_a_set_that_nobody_read_is_unknown() -> None:
-    assert shop(read=False).judged("lost = 0").verdict is UNTOLD
-    assert "nobody looked" in shop(read=False).judged("lost = 0").found
-
-
-def test_an_empty_answer_to_the_final_reading_means_that_all_is_lost() -> None:
-    run = shop(read=False)
-    run.operation(32, 0.1, journey="buy")
-    judgement = run.judged("lost = 0")
-    assert (judgement.verdict, judgement.value) == (FAILED, 3)
-
-
-def test_not_found_is_an_answer_and_no_answer_is_none() -> None:
-    gone = shop()
-    gone.operation(32.2, 0.1, FAIL, journey="buy", status=404)
-    assert gone.judged("lost = 0").verdict is FAILED
-    for status in (0, 401, 429, 503):
-        silent = shop()
-        silent.operation(32.2, 0.1, FAIL, journey="buy", status=status)
-        judgement = silent.judged("lost = 0")
-        assert judgement.verdict is UNTOLD
-        assert "1 read of the final reading got no answer" in judgement.found
-
-
-def test_a_reading_that_was_repeated_until_it_was_answered_is_complete() -> None:
-    run = shop().fact("observed", "c", 32.5)
-    first = run.operation(32.2, 0.1, FAIL, journey="buy", status=503)
-    assert run.judged("lost = 0").verdict is UNTOLD
-    run.operation(32.3, 0.1, OK, journey="buy", attempt=2, first=first)
-    assert run.judged("lost = 0").verdict is PASS
-
-
-def test_a_reading_that_broke_off_leaves_open_what_it_did_not_come_to() -> None:
-    result = shop().result("lost = 0", "phantom = 0")
-    judge(result, unread=["buy"])
-    assert [judgement.verdict for judgement in result.judgements] == [UNTOLD, UNTOLD]
-    assert result.judgements[0].found == "1 of 3; the final reading of buy did not come to its end"
-    judge(result, unread=["browse"])
-    assert [judgement.verdict for judgement in result.judgements] == [FAILED, PASS]
-
-
-def test_writes_of_the_final_phase_are_no_reading() -> None:
-    run = shop(read=False)
-    run.operation(32, 0.1, kind="keyed", journey="buy")
-    assert run.judged("lost = 0").verdict is UNTOLD
-    run = shop()
-    run.operation(32.2, 0.1, UNKNOWN, "keyed", journey="buy")
-    assert run.judged("lost = 0").verdict is FAILED
-
-
-def test_another_journey_s_silence_leaves_no_doubt() -> None:
-    run = shop()
-    run.operation(32.2, 0.1, FAIL, journey="browse", status=503)
-    assert run.judged("lost = 0").verdict is FAILED
-
-
-def test_what_the_final_phase_itself_acknowledged_must_be_there_if_somebody_looked_after() -> None:
-    run = shop().fact("observed", "c", 32.1).fact("acknowledged", "d", 32.5)
-    assert run.judged("lost = 0").verdict is PASS
-    run.operation(33, 0.1, journey="buy")
-    assert run.judged("lost = 0").verdict is FAILED
-
-
-def test_one_loss_fails_whatever_is_doubtful_elsewhere() -> None:
-    run = shop().fact("acknowledged", "x", 5.0, set="parcels")
-    assert run.judged("lost = 0").verdict is FAILED
-    assert run.judged("lost.parcels = 0").verdict is FAILED  # somebody was answered, and it was not there
-
-
-def test_two_owners_of_a_seat_fail_even_in_an_incomplete_reading() -> None:
-    run = (
-        shop()
-        .fact("owned", "7", 32.1, set="seats", owner="x")
-        .fact("owned", "7", 32.1, set="seats", owner="y")
-    )
-    run.operation(32.5, 0.1, FAIL, journey="buy", status=503)
-    assert run.judged("oversold.seats = 0").verdict is FAILED
-    assert run.judged("oversold.tables = 0").found == "nothing to look at: no journey spoke of a set tables"
-
-
-def test_a_negative_control_may_ask_for_losses() -> None:
-    assert shop().judged("lost >= 1").verdict is PASS
-    assert shop().fact("observed", "c", 32.1).judged("lost >= 1").verdict is FAILED
-
-
-def test_violations_are_looked_for_wherever_a_journey_did_something() -> None:
-    run = shop()
-    assert run.judged("violations = 0").verdict is PASS
-    assert run.judged("violations.buy = 0").verdict is PASS
-    run.fact("violation", "costs 3, not 4", set="buy", operation=301)
-    assert run.judged("violations.buy = 0").offending == (301,)
-    assert run.judged("violations.browse = 0").verdict is PASS
-
-
-def test_a_read_that_was_sent_before_a_write_was_acknowledged_is_not_stale() -> None:
-    run = calm()
-    early = run.operation(13.0, 2.0)
-    late = run.operation(14.6, 0.4)
-    run.fact("wrote", "a", 14.5, value=2.0, session="s")
-    run.fact("read", "a", 15.0, value=1.0, session="s", operation=early)
-    assert run.judged("stale = 0").verdict is PASS
-    run.fact("read", "a", 15.1, value=1.0, session="s", operation=late)
-    assert run.judged("stale = 0").offending == (late,)
-
-
 # --- time --------------------------------------------------------------------------------
 
 
@@ -508,154 +367,7 @@ def test_a_strike_after_which_nobody_tried_hides_no_failure_of_another() -> None
     assert run.judged("first-write <= 1 s").verdict is FAILED
 
 
-def acknowledged(*moments: float) -> Run:
-    """Orders acknowledged at such moments; the final reading looks at 32 s, and sees those from before it."""
-    run = Run()
-    number = run.operation(5, kind="keyed", journey="buy")
-    run.operation(32, journey="buy")
-    for index, moment in enumerate(moments):
-        run.fact("attempted", str(index), 4, operation=number)
-        run.fact("acknowledged", str(index), moment, operation=number)
-        if moment < 32:
-            run.fact("observed", str(index), 32.1, operation=number)
-    return run
-
-
-def test_what_was_acknowledged_after_the_last_look_is_not_counted_as_there() -> None:
-    judgement = acknowledged(5, 6, 33).judged("lost.orders = 0")
-    assert judgement.verdict is PASS
-    assert judgement.found.startswith("0 of 2; ")
-    assert "1 acknowledged after the last look" in judgement.found
-    assert acknowledged(5, 6, 33).judged("lost = 0").found == judgement.found
-
-
-def test_without_anything_acknowledged_before_the_last_look_nothing_is_told() -> None:
-    for rule in ("lost.orders = 0", "lost = 0"):
-        judgement = acknowledged(33, 34).judged(rule)
-        assert judgement.verdict is UNTOLD
-        assert "2 were acknowledged after the last look" in judgement.found
-    # Nor when another set was looked at.
-    beside = acknowledged(33).fact("acknowledged", "x", set="seats").fact("observed", "x", 32.2, set="seats")
-    assert beside.judged("lost.seats = 0").verdict is PASS
-    assert beside.judged("lost = 0").verdict is UNTOLD
-
-
-@pytest.mark.parametrize(
-    ("run", "held", "shown"),
-    [
-        (calm(), 0, ""),
-        (calm(), 3, "3 steps had to wait for others"),
-        (Run().every(0.1, 0, 10).every(0.1, 10, 20, 0.029).every(0.1, 20, 30), 0, ""),
-        (Run().every(0.1, 0, 10).every(0.1, 10, 20, 0.031).every(0.1, 20, 30), 0, "p99 31.0 ms, steady 10.0 ms"),
-        (Run().every(0.1, 0, 20).every(0.1, 20, 30, 9.0), 0, ""),
-        (Run().every(0.1, 0, 19).every(0.1, 19, 20, outcome=FAIL), 0, "10 requests did not end well"),
-    ],
-)  # fmt: skip
-def test_what_shows_that_a_load_was_too_much(run: Run, held: float, shown: str) -> None:
-    result = run.result("errors@after = 0")
-    judge(result)
-    result.figures["held"] = held
-    assert too_much(result) == shown
-
-
-# --- growth, figures ---------------------------------------------------------------------
-
-
-def samples(growth: float, *, seconds: int = 1200, noise: float = 0.0) -> list[Sample]:
-    """Two processes of 100 MB and 50 descriptors that grow by a share per hour, one sample a second."""
-    found = []
-    for second in range(seconds):
-        size = 1e8 * (1 + growth * second / 3600) * (1 + noise * (second * 7919 % 13 - 6) / 6)
-        found += [Sample(float(second), f"catalog.web.{number}", size, 50, 5) for number in (1, 2)]
-    return found
-
-
-def test_growth_is_told_per_hour() -> None:
-    judgement = calm().judged("growth.memory <= 0.5 %/h", samples=samples(0.02))
-    assert judgement.verdict is FAILED
-    assert judgement.value == pytest.approx(0.02, rel=0.02)
-    assert calm().judged("growth.memory <= 0.5 %/h", samples=samples(0.0)).verdict is PASS
-    assert calm().judged("growth.descriptors.catalog.web = 0", samples=samples(0.02)).verdict is PASS
-
-
-def test_growth_that_may_be_noise_is_unknown() -> None:
-    judgement = calm().judged("growth.memory <= 0.5 %/h", samples=samples(0.02, seconds=100, noise=0.05))
-    assert judgement.verdict in (UNTOLD, PASS)
-    judgement = calm().judged("growth.memory <= 1 %/h", samples=samples(0.01, seconds=200, noise=0.01))
-    assert judgement.verdict is UNTOLD
-    assert "with 95 % confidence between" in judgement.found
-
-
-SERVICES = ("catalog.web", "orders.web", "payments.web")
-
-
-def soak(leak: float, seed: int, *, kills: str = "") -> list[Sample]:
-    """Twenty minutes of six replicas, one of which is killed every 20 s: of any number, of number 2, or none."""
-    dice = random.Random(seed)
-    held = {f"{service}.{number}": 60e6 for service in SERVICES for number in (1, 2)}
-    pids, found = dict.fromkeys(held, 1), list[Sample]()
-    for turn in range(600):
-        for name in held:
-            held[name] += 2.0 * leak
-        if kills and turn % 10 == 0:
-            service = SERVICES[turn // 10 % 3]
-            name = f"{service}.2" if kills == "second" else dice.choice([f"{service}.1", f"{service}.2"])
-            held[name], pids[name] = 60e6, pids[name] + 1
-        found.append(Sample(2.0 * turn, "postgres.1", 300e6 + dice.gauss(0, 1e5), 10, 10, 1))
-        for name, size in held.items():
-            busy = dice.randrange(3)
-            memory = size + busy * 1e5 + dice.gauss(0, 2e4)
-            found.append(Sample(2.0 * turn, name, memory, 30 + busy, 10 + busy, pids[name]))
-    return found
-
-
-@pytest.mark.parametrize("kills", ["", "any", "second"])
-@pytest.mark.parametrize("seed", [1, 2, 3])
-def test_a_leak_is_seen_although_processes_are_killed(seed: int, kills: str) -> None:
-    """Each takes what it leaked with it, so the sum of all of them stays where it is."""
-    for leak in (0.1e6, 0.5e6, 2e6):
-        judgement = calm().judged("growth.memory <= 0.5 %/h", samples=soak(leak, seed, kills=kills))
-        assert judgement.verdict is FAILED, judgement.found
-
-
-@pytest.mark.parametrize("kills", ["", "second"])
-@pytest.mark.parametrize("seed", range(5))
-def test_noise_around_a_level_is_no_growth(seed: int, kills: str) -> None:
-    for resource in ("memory", "descriptors", "connections"):
-        judgement = calm().judged(f"growth.{resource} <= 0.5 %/h", samples=soak(0.0, seed, kills=kills))
-        assert judgement.verdict is PASS, judgement.found
-
-
-def test_a_slow_leak_of_one_kind_is_not_hidden_by_the_others() -> None:
-    still = [replace(each, process=each.process.replace("catalog", "other")) for each in soak(0.0, 1)]
-    judgement = calm().judged("growth.memory <= 0.5 %/h", samples=[*soak(500.0, 1), *still])
-    assert judgement.verdict is FAILED
-    assert judgement.value == pytest.approx(0.03, rel=0.2)
-
-
-def test_without_a_long_life_nothing_is_told_of_growth() -> None:
-    short = [
-        replace(each, pid=int(each.moment // 60)) for each in soak(0.0, 1) if each.process != "postgres.1"
-    ]
-    judgement = calm().judged("growth.memory <= 0.5 %/h", samples=short)
-    assert judgement.verdict is UNTOLD
-    assert "catalog.web lived for 58 s at most" in judgement.found
-    beside = calm().judged("growth.memory <= 0.5 %/h", samples=[*short, *samples(0.0)])
-    assert beside.verdict is UNTOLD
-    assert calm().judged("growth.memory <= 0.5 %/h", samples=[*short, *samples(0.1)]).verdict is FAILED
-
-
-def test_noise_that_leaves_it_open_is_told_with_the_time_that_it_would_take() -> None:
-    dice = random.Random(3)
-    noisy = [Sample(2.0 * turn, "edge.1", 60e6 + dice.gauss(0, 1e6), 5, 5) for turn in range(600)]
-    judgement = calm().judged("growth.memory <= 0.5 %/h", samples=noisy)
-    assert judgement.verdict is UNTOLD
-    assert re.search(r"which 20 min cannot tell apart; about \d+ min would", judgement.found)
-
-
-def test_a_minute_of_samples_at_least() -> None:
-    assert calm().judged("growth.memory <= 1 %/h", samples=samples(0.0, seconds=60)).verdict is UNTOLD
-    assert calm().judged("growth.memory.orders.web <= 1 %/h", samples=samples(0.0)).verdict is UNTOLD
+# --- figures ------------------------------------------------------------------------------
 
 
 def test_figures_that_were_there_before_may_be_asked_for() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import itertools
 import time
 from collections.abc import AsyncIterator, Callable
@@ -17,8 +16,7 @@ from mainstay.ops.prove.loading import load
 from mainstay.ops.prove.loading.client import Client, UnexpectedAnswer
 from mainstay.ops.prove.loading.journey import Journey
 from mainstay.ops.prove.loading.load import Generator, chosen
-from mainstay.ops.prove.loading.summary import Blocked, Summary
-from mainstay.ops.prove.loading.watch import quiet_collector
+from mainstay.ops.prove.loading.summary import Summary
 
 
 class Quick(Journey):
@@ -413,48 +411,3 @@ async def test_close_may_come_at_any_time_and_twice(make: Make) -> None:
     await generator.close()
     assert closed
     assert not [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-
-
-def test_the_collector_is_quiet_only_meanwhile() -> None:
-    before = gc.get_threshold()
-    with quiet_collector():
-        assert gc.get_freeze_count() > 0
-        assert gc.get_threshold()[2] >= 1_000_000
-        assert gc.isenabled()
-    assert gc.get_threshold() == before
-    assert gc.get_freeze_count() == 0
-
-
-# --- when lateness matters ---------------------------------------------------------------------------
-
-
-def summary(late: float, latency: float, **more: object) -> Summary:
-    return Summary(
-        100, 10.0, 0.0, late, late, **{"stall_worst": late, "cpu": 0.3, **more}, latency_p99=latency
-    )  # type: ignore[arg-type]
-
-
-def test_up_to_five_milliseconds_nothing_is_said() -> None:
-    assert summary(0.005, 0.001).bottleneck == ""
-
-
-def test_lateness_that_decides_nothing_is_no_bottleneck() -> None:
-    assert summary(0.02, 0.5).bottleneck == ""
-    assert "20.0 ms" in summary(0.02, 0.1).bottleneck
-
-
-def test_the_cause_is_named_with_its_numbers() -> None:
-    assert "the machine gave it no time" in summary(0.1, 0.1).bottleneck
-    assert "97% of one core; one core was not enough" in summary(0.1, 0.1, cpu=0.97).bottleneck
-    assert "journey 'a' blocked" in summary(0.1, 0.1, blocked=(Blocked("a", 2, 0.3),)).bottleneck
-
-
-def test_who_blocked_is_told_whether_or_not_steps_began_late() -> None:
-    blocked = (Blocked("a", 2, 0.3),)
-    for late in (0.0, 0.1):
-        (note,) = summary(late, 0.1, blocked=blocked).notes
-        assert "journey 'a' blocked" in note
-
-
-def test_one_long_stop_is_enough() -> None:
-    assert summary(0.001, 5.0, stall_worst=1.5).bottleneck
