@@ -119,6 +119,21 @@ def test_broken_view_is_a_500_with_its_id(steady: Steady, interface: str) -> Non
     assert replica.wait_for_lines(1)[0]["status"] == 500
 
 
+def test_a_status_that_no_answer_can_end_with_is_a_500_that_names_the_view(
+    steady: Steady, interface: str
+) -> None:
+    """uvicorn cut the connection, granian ended its listener, and a client of a 101 took the body for frames."""
+    replica = steady(interface)
+    odd = (0, 99, 100, 101, 103, 199, 600, 999, 1000)
+    answers = {status: replica.get(f"/status/{status}/", timeout=3) for status in odd}
+    assert {status: answer.status for status, answer in answers.items()} == dict.fromkeys(odd, 500)
+    assert {answer.json()["title"] for answer in answers.values()} == {"Internal Server Error"}
+    lines = replica.wait_for_lines(len(odd), "mainstay.http")
+    assert [line["view"] for line in lines] == ["status"] * len(odd)
+    assert all(f"the status {status}," in line["event"] for status, line in zip(odd, lines, strict=True))
+    assert [replica.get(f"/status/{status}/").status for status in (200, 299, 599)] == [200, 299, 599]
+
+
 def test_stream_is_counted_and_closed(steady: Steady, interface: str) -> None:
     replica = steady(interface)
     assert replica.get("/stream/").body == b"onetwothree"
