@@ -107,6 +107,9 @@ class WsgiEntrance:
         request_id = identity.choose(environ.get("HTTP_X_REQUEST_ID", ""), believed)
         if self._trusted is not None:
             _apply_forwarding(environ, self._trusted, believed)
+        if not environ.get("HTTP_HOST"):
+            # Granian writes an empty one where there is none, at which Django looks no further.
+            environ.pop("HTTP_HOST", None)
         exchange = Exchange(
             environ["REQUEST_METHOD"],
             environ.get("PATH_INFO", ""),
@@ -358,6 +361,7 @@ def _read_status(line: str) -> int:
 
 
 def _is_well_formed(environ: Environ) -> bool:
+    """``Host`` is asked for in HTTP/1.1 only (RFC 9112, section 3.2); before, Django takes the server's name for it."""
     if "HTTP_TRANSFER_ENCODING" in environ and environ.get("CONTENT_LENGTH"):
         return False
     host = environ.get("HTTP_HOST")
