@@ -52,6 +52,12 @@ KIND = "MAINSTAY_KIND"
 REPLICA = "MAINSTAY_REPLICA"
 """The full process name, such as ``catalog.web.1``."""
 
+GENERATION = "MAINSTAY_GENERATION"
+"""
+Which of those that have had this name, for the log: a number that rises with each new process of its kind, so that
+during an update the lines of the old one and of the new one can be told apart.
+"""
+
 RELEASE = "MAINSTAY_RELEASE"
 """
 Which code this is, for logs and error reports. Set for ``mainstay up`` or ``mainstay rollout`` it is handed on

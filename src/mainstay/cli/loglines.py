@@ -7,7 +7,19 @@ from datetime import datetime
 from typing import Any
 
 LEFT_OUT = frozenset(
-    {"time", "level", "logger", "event", "service", "replica", "release", "request_id", "trace_id", "span_id"}
+    {
+        "time",
+        "level",
+        "logger",
+        "event",
+        "service",
+        "replica",
+        "release",
+        "generation",
+        "request_id",
+        "trace_id",
+        "span_id",
+    }
 )
 """Members that stand elsewhere on the line, or that a person rarely needs; `--json` has all of them."""
 

@@ -26,6 +26,8 @@ EXCLUSIVE = (
     ("--running", "--edge"),
     ("--against", "--keep"),
     ("--running", "--keep"),
+    ("--list", "--keep"),
+    ("--list", "--evidence"),
 )
 """Pairs of which one would be ignored silently."""
 
@@ -201,6 +203,8 @@ def prove(
             "--running": running,
             "--edge": edge,
             "--keep": keep,
+            "--list": listed,
+            "--evidence": evidence,
             "--seed": seed is not None,
             "--allow-remote": allow_remote,
             "--writes": writes,

@@ -2,7 +2,7 @@
 One log record as one line: JSON for machines, a short form for a terminal.
 
 Every line has the same members, whoever wrote it: time, level, logger, event, service,
-replica, release, then request_id, trace_id, span_id and user_id inside a request, then what
+replica, release, generation, then request_id, trace_id, span_id and user_id inside a request, then what
 the call added through ``extra``. Secrets are masked, whatever was added is bounded, and a
 record that cannot be formatted still becomes a line.
 """
@@ -170,7 +170,12 @@ def exception(record: logging.LogRecord) -> str:
 
 def process_fields() -> Mapping[str, str]:
     """What is the same on every line of this process."""
-    names = {"service": wire.SERVICE, "replica": wire.REPLICA, "release": wire.RELEASE}
+    names = {
+        "service": wire.SERVICE,
+        "replica": wire.REPLICA,
+        "release": wire.RELEASE,
+        "generation": wire.GENERATION,
+    }
     return {field: environment.text(variable) for field, variable in names.items()}
 
 

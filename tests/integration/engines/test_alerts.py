@@ -335,6 +335,35 @@ def test_a_certificate_that_cannot_be_seen(
     play(tmp_path, series, "CertificateNotSeen", at, firing, every="1m")
 
 
+VERIFIED = 'mainstay_certificate_verified{host="shop.example"}'
+
+
+@pytest.mark.parametrize(
+    ("values", "at", "fires"),
+    [
+        ("0x200", "95m", True),
+        ("0x200", "80m", False),  # one look only: a terminator that had none yet when the system came up
+        ("0x61 1x200", "95m", False),  # taken at the second look, as of a signer that was named meanwhile
+        ("1x200", "95m", False),
+        ("_x200", "95m", False),  # not seen, of which the other alert tells
+    ],
+)
+def test_a_certificate_that_a_browser_refuses(tmp_path: Path, values: str, at: str, fires: bool) -> None:
+    firing = [{"severity": "critical"}] if fires else []
+    series = {VERIFIED: values, EXPIRY: f"{80 * DAY}x200"}
+    play(tmp_path, series, "CertificateNotVerified", at, firing, every="1m")
+
+
+@pytest.mark.parametrize(
+    ("alert", "severities"), [("CertificateNotVerified", []), ("CertificateExpires", ["critical"])]
+)
+def test_of_a_certificate_that_has_expired_one_alert_tells(
+    tmp_path: Path, alert: str, severities: list[str]
+) -> None:
+    firing = [{"severity": each} for each in severities]
+    play(tmp_path, {VERIFIED: "0x200", EXPIRY: "-60x200"}, alert, "95m", firing, every="1m")
+
+
 def queue(what: str, process: str = "orders.web.1", name: str = "letters") -> str:
     return f'mainstay_queue_{what}{{queue="{name}",service="orders",process="{process}"}}'
 

@@ -119,6 +119,21 @@ def test_broken_view_is_a_500_with_its_id(steady: Steady, interface: str) -> Non
     assert replica.wait_for_lines(1)[0]["status"] == 500
 
 
+def test_a_status_that_no_answer_can_end_with_is_a_500_that_names_the_view(
+    steady: Steady, interface: str
+) -> None:
+    """uvicorn cut the connection, granian ended its listener, and a client of a 101 took the body for frames."""
+    replica = steady(interface)
+    odd = (0, 99, 100, 101, 103, 199, 600, 999, 1000)
+    answers = {status: replica.get(f"/status/{status}/", timeout=3) for status in odd}
+    assert {status: answer.status for status, answer in answers.items()} == dict.fromkeys(odd, 500)
+    assert {answer.json()["title"] for answer in answers.values()} == {"Internal Server Error"}
+    lines = replica.wait_for_lines(len(odd), "mainstay.http")
+    assert [line["view"] for line in lines] == ["status"] * len(odd)
+    assert all(f"the status {status}," in line["event"] for status, line in zip(odd, lines, strict=True))
+    assert [replica.get(f"/status/{status}/").status for status in (200, 299, 599)] == [200, 299, 599]
+
+
 def test_stream_is_counted_and_closed(steady: Steady, interface: str) -> None:
     replica = steady(interface)
     assert replica.get("/stream/").body == b"onetwothree"
@@ -152,6 +167,7 @@ AMBIGUOUS = {
     "chunked in 1.0": b"POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "space before colon": b"GET / HTTP/1.1\r\nHost : a\r\n\r\n",
     "no host": b"GET / HTTP/1.1\r\n\r\n",
+    "empty host": b"GET / HTTP/1.1\r\nHost: \r\n\r\n",
     "two hosts": b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
     "nul": b"GET / HTTP/1.1\r\nHost: a\r\nX: a\x00b\r\n\r\n",
     "signed length": b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\nhello",
@@ -166,6 +182,15 @@ def test_ambiguous_framing_is_a_400_and_the_end_of_the_connection(steady: Steady
     answers = {name: replica.raw(request + follow_up) for name, request in AMBIGUOUS.items()}
     assert {name: answer[:12] for name, answer in answers.items()} == dict.fromkeys(answers, b"HTTP/1.1 400")
     assert {name: answer.count(b"HTTP/1.1") for name, answer in answers.items()} == dict.fromkeys(answers, 1)
+
+
+def test_before_http_1_1_a_request_needs_no_host(steady: Steady, interface: str) -> None:
+    """Django takes the server's own name, which no client can choose. RFC 9112 asks for a Host in 1.1 only."""
+    replica = steady(interface)
+    for host in (b"", b"Host:\r\n", b"Host: \r\n"):
+        answer = replica.raw(b"GET /who/ HTTP/1.0\r\n" + host + b"\r\n")
+        assert b" 200 OK" in answer.splitlines()[0]
+        assert f'"host": "127.0.0.1:{replica.port}"'.encode() in answer
 
 
 def test_length_beside_chunked_never_smuggles(steady: Steady, interface: str) -> None:

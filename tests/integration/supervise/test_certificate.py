@@ -112,6 +112,23 @@ async def test_a_good_certificate(authority: Authority, monkeypatch: pytest.Monk
         assert await look(name, port) == Sight(True, LATER.timestamp(), verified=True)
 
 
+async def test_no_more_is_demanded_than_by_a_browser(
+    authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From 3.13 on Python is stricter; a private signer that leaves out its key's identifier would be told for ever."""
+    make = ssl.create_default_context
+
+    def strict() -> ssl.SSLContext:
+        context = make()
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", strict)
+    monkeypatch.setenv("SSL_CERT_FILE", str(authority.root))
+    async with serving(authority.signed("localhost", LATER)) as port:
+        assert (await look("localhost", port)).problem == ""
+
+
 @pytest.mark.parametrize(
     ("name", "until", "trusted", "problem"),
     [

@@ -185,6 +185,15 @@ async def test_the_words_of_an_earlier_run_are_not_quoted_as_its_own(stage: Stag
     assert entry.facts["log"] == []
 
 
+async def test_the_requests_of_the_one_that_it_shall_replace_are_not_quoted_as_its_own(stage: Stage) -> None:
+    """They share a log, and are all that an operator would read of why an update failed."""
+    code = 'print(\'{"event":"request","generation":"1"}\', flush=True)'
+    process = stage.start(f"print('no such setting', flush=True)\n{code}\nraise SystemExit(3)", answer=no)
+    process.unit.generation = 2  # type: ignore[attr-defined]
+    assert not await process.wait_ready(10)
+    assert process.last_lines() == ("no such setting",)
+
+
 async def test_while_it_starts_again_the_words_of_its_last_end_stay(stage: Stage) -> None:
     once = stage.folder / "once"
     code = (

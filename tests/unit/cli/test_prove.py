@@ -235,6 +235,8 @@ def test_all_mistakes_of_a_file_are_told_at_once(mainstay: Mainstay, project: Pa
         (("--against", "http://127.0.0.1:1", "--edge", "nginx"), "prove.usage", "exclude each other"),
         (("--running", "--edge", "nginx"), "prove.usage", "exclude each other"),
         (("--running", "--keep"), "prove.usage", "exclude each other"),
+        (("--list", "--keep"), "prove.usage", "--list and --keep exclude each other"),
+        (("--list", "--evidence", "there"), "prove.usage", "--list and --evidence exclude each other"),
         (("--replay", "a.json", "--only", "calm"), "prove.usage", "exclude each other"),
         (("--replay", "a.json", "--seed", "0"), "prove.usage", "a saved schedule has its seed"),
         (("--allow-remote",), "prove.usage", "--allow-remote means nothing without --against"),

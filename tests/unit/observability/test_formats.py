@@ -33,7 +33,8 @@ def test_every_line_has_the_same_members(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("MAINSTAY_REPLICA", "shop.web.1")
     monkeypatch.setenv("MAINSTAY_RELEASE", "r7")
     parsed = line(record("sold %s", "A1", seat="A1"))
-    assert list(parsed)[:7] == ["time", "level", "logger", "event", "service", "replica", "release"]
+    members = ["time", "level", "logger", "event", "service", "replica", "release", "generation"]
+    assert list(parsed)[:8] == members
     assert (parsed["level"], parsed["event"], parsed["seat"]) == ("warning", "sold A1", "A1")
     assert parsed["time"].endswith("Z")
 

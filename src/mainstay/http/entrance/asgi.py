@@ -171,6 +171,10 @@ class AsgiEntrance:
         client = scope["client"][0] if scope.get("client") else ""
         believed = self._trusted is not None and self._trusted.trusts(client)
         scope = dict(scope)
+        if given(b"host") == b"":
+            # It says that there is none (RFC 9112, section 3.2); Django would look no further.
+            del read[b"host"]
+            scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"host"]
         if self._trusted is not None:
             if believed:
                 client = self._trusted.client(client, given(b"x-forwarded-for", b"").decode("latin-1"))
@@ -228,6 +232,7 @@ def _read(headers: Iterable[tuple[bytes, bytes]]) -> tuple[dict[bytes, bytes], b
 
 
 def _is_well_formed(scope: Scope, read: dict[bytes, bytes]) -> bool:
+    """``Host`` is asked for in HTTP/1.1 only (RFC 9112, section 3.2); before, Django takes the server's name for it."""
     if b"transfer-encoding" in read and b"content-length" in read:
         return False
     version = scope.get("http_version")

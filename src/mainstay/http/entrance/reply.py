@@ -20,7 +20,8 @@ from mainstay.base.deadline import NEVER, Deadline
 from mainstay.health.lifecycle import Lifecycle
 from mainstay.http.admission import Admission
 from mainstay.http.deadlines import LONGEST
-from mainstay.http.entrance import answers
+from mainstay.http.entrance import answers, statuses
+from mainstay.http.entrance.statuses import LEAST, MOST
 from mainstay.http.exchange import Exchange
 
 Message = MutableMapping[str, Any]
@@ -162,6 +163,10 @@ class Reply:
                 await self.answer(answers.too_late(self._exchange.accept))
                 self._is_replaced = True
                 return
+            if not LEAST <= status <= MOST:
+                await self.answer(statuses.replace(self._exchange, status))
+                self._is_replaced = True
+                return
             self._exchange.status = status
             self._answered()
             message = {**message, "headers": self._headers(message.get("headers", ()))}
@@ -175,7 +180,8 @@ class Reply:
         knows the headers: none of them is ``X-Request-ID``.
         """
         replies, exchange = self._replies, self._exchange
-        if replies.process.draining or status == 500 or self._is_replaced:
+        is_odd = status == 500 or not LEAST <= status <= MOST
+        if replies.process.draining or is_odd or self._is_replaced:
             await self.send({"type": "http.response.start", "status": status, "headers": headers})
             await self.send({"type": "http.response.body", "body": body, "more_body": False})
             return

@@ -28,8 +28,9 @@ from mainstay.base.deadline import DEADLINE, NEVER
 from mainstay.health.lifecycle import PROCESS, Lifecycle
 from mainstay.http import criticalities, deadlines
 from mainstay.http.admission import Admission, Ticket
-from mainstay.http.entrance import access, answers, bodies, identity
+from mainstay.http.entrance import access, answers, bodies, identity, statuses
 from mainstay.http.entrance.proxies import TrustedProxies
+from mainstay.http.entrance.statuses import LEAST, MOST
 from mainstay.http.exchange import EXCHANGE, REFUSED, Exchange
 from mainstay.http.options import Options
 
@@ -93,7 +94,7 @@ class WsgiEntrance:
             return exit_.through(_send_answer(exit_.start, answers.malformed(accept)))
         exit_.body = environ["wsgi.input"]
         body = self._application(environ, exit_.start)
-        if exit_.replacement is not None:  # 504 where all it says is that a checkpoint stopped it
+        if exit_.replacement is not None:  # what it said is not what is sent
             _close(body)
             return exit_.through([exit_.replacement])
         return exit_.through(body)
@@ -106,6 +107,9 @@ class WsgiEntrance:
         request_id = identity.choose(environ.get("HTTP_X_REQUEST_ID", ""), believed)
         if self._trusted is not None:
             _apply_forwarding(environ, self._trusted, believed)
+        if not environ.get("HTTP_HOST"):
+            # Granian writes an empty one where there is none, at which Django looks no further.
+            environ.pop("HTTP_HOST", None)
         exchange = Exchange(
             environ["REQUEST_METHOD"],
             environ.get("PATH_INFO", ""),
@@ -185,10 +189,16 @@ class _Exit:
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
         """``start_response`` for the application: the status is noted, and each answer has its request's id."""
         exchange, draining = self.exchange, self.process.draining
-        if status.startswith("500") and self.was_stopped():
-            late = answers.too_late(exchange.accept)
-            self.replacement, status, headers = late.body, late.status_line, late.all_headers
-        exchange.status = int(status[:3])
+        number = _read_status(status)
+        other = None
+        if number == 500 and self.was_stopped():
+            other = answers.too_late(exchange.accept)
+        elif not LEAST <= number <= MOST:
+            other = statuses.replace(exchange, status.partition(" ")[0])
+        if other is not None:
+            number, status, headers = other.status, other.status_line, other.all_headers
+            self.replacement = other.body
+        exchange.status = number
         if draining or "x-request-id" in "\n".join(map(_name_of, headers)).lower():
             dropped = ("x-request-id", "connection") if draining else ("x-request-id",)
             headers = [pair for pair in headers if pair[0].lower() not in dropped]
@@ -345,7 +355,16 @@ def _wait(admission: Admission, ticket: Ticket, exchange: Exchange) -> bool:
     return admission.settle(ticket)
 
 
+def _read_status(line: str) -> int:
+    """The number in front of the reason; 0 where there is none."""
+    try:
+        return int(line.partition(" ")[0])
+    except ValueError:
+        return 0
+
+
 def _is_well_formed(environ: Environ) -> bool:
+    """``Host`` is asked for in HTTP/1.1 only (RFC 9112, section 3.2); before, Django takes the server's name for it."""
     if "HTTP_TRANSFER_ENCODING" in environ and environ.get("CONTENT_LENGTH"):
         return False
     host = environ.get("HTTP_HOST")

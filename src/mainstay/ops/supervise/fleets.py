@@ -108,7 +108,9 @@ class Fleets:
             return Address("127.0.0.1", self._ports.take(key))
 
         if kind.name != "web":
-            return BackgroundProcess(name, service, kind, lambda: self._assembly.around, take_port)
+            return BackgroundProcess(
+                name, service, kind, lambda: self._assembly.around, take_port, generation
+            )
         return WebReplica(
             name,
             service,

@@ -23,8 +23,11 @@ from mainstay.ops.supervise.logtimes import timed
 LARGEST = 20 * 1024 * 1024
 KEPT = 3
 BLOCK = 1024 * 1024
-QUOTED = 16 * 1024
-"""Bytes from the end of a log in which lines to quote are looked for."""
+QUOTED = 256 * 1024
+"""Bytes from the end of a log in which lines to quote are looked for, among those of one that serves beside it."""
+
+GENERATION = '"generation":"'
+"""How a service's line says which process it is of (`mainstay.observability.formats`)."""
 
 
 def rotate(folder: Path, largest: int = LARGEST, kept: int = KEPT) -> list[str]:
@@ -63,8 +66,13 @@ class Mark:
         except OSError:
             return cls(path, 0)
 
-    def last(self, lines: int) -> tuple[str, ...]:
-        """The last lines since then, of the last `QUOTED` bytes; a log that was rotated meanwhile is all since then."""
+    def last(self, lines: int, generation: int | None = None) -> tuple[str, ...]:
+        """
+        The last lines since then, of the last `QUOTED` bytes; a log that was rotated meanwhile is all since then.
+
+        Given a generation, without those that say that they are of another: during an update an old and a new process
+        of one name write into one log.
+        """
         try:
             with self.path.open("rb") as stream:
                 size = stream.seek(0, 2)
@@ -73,7 +81,15 @@ class Mark:
                 found = stream.read().decode(errors="replace").splitlines()
         except OSError:
             return ()
-        return tuple(found[-lines:])
+        own = (
+            found if generation is None else [line for line in found if not _is_of_another(line, generation)]
+        )
+        return tuple(own[-lines:])
+
+
+def _is_of_another(line: str, generation: int) -> bool:
+    """Told by its text: inside of a JSON text the quotes would be escaped. Who says nothing may be meant."""
+    return GENERATION in line and f'{GENERATION}{generation}"' not in line
 
 
 @dataclass

@@ -213,9 +213,14 @@ class Supervised:
         """
         What the latest process wrote last, for a person who has to know why; while it is silent, the one before it.
 
-        Never what stood in the log before `start`: that was another run, with reasons of its own.
+        Never what stood in the log before `start`: that was another run, with reasons of its own. Nor what the process
+        that it shall replace says of its requests meanwhile, in the same log.
         """
-        return self._began.last(count) or self._last_words[-count:]
+        return self._began.last(count, self._generation) or self._last_words[-count:]
+
+    @property
+    def _generation(self) -> int | None:
+        return getattr(self.unit, "generation", None)  # no engine has any
 
     # --- the life of the process ----------------------------------------------------------
 
@@ -271,7 +276,7 @@ class Supervised:
     def _after_end(self, ended: str) -> float:
         """Record an unwanted end; returns how long to wait before the next start."""
         now = time.monotonic()
-        self._last_words = self._began.last(QUOTED_LINES)
+        self._last_words = self._began.last(QUOTED_LINES, self._generation)
         if self._planned:
             self._planned = False
             self._move(State.STARTING, ended)

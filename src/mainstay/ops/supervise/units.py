@@ -86,9 +86,7 @@ class WebReplica:
         return Launch(
             argv=(interpreter(self.declared), "-m", wire.SERVE_MODULE),
             cwd=self.declared.root,
-            env=with_path(
-                self.declared, for_process(self.around(), self.declared, self.kind, self.name, self.address)
-            ),
+            env=environment_of(self, self.around()),
             stop_timeout=timeouts.stop,
         )
 
@@ -118,6 +116,7 @@ class BackgroundProcess:
     declared_kind: Kind
     around: Callable[[], Surroundings]
     take_port: Callable[[], Address]
+    generation: int = 1
     address: Address = field(default_factory=lambda: Address("127.0.0.1", 0))
     _started: float = 0.0
     heard: Callable[[], None] = lambda: None
@@ -141,9 +140,7 @@ class BackgroundProcess:
         return Launch(
             argv=self.declared_kind.command or built_in_command(self.declared, self.kind),
             cwd=self.declared.root,
-            env=with_path(
-                self.declared, for_process(self.around(), self.declared, self.kind, self.name, self.address)
-            ),
+            env=environment_of(self, self.around()),
             stop_timeout=self.around().topology.timeouts.stop,
         )
 
@@ -175,6 +172,12 @@ def built_in_command(service: Service, kind: str) -> tuple[str, ...]:
 
 def manage_command(service: Service, arguments: tuple[str, ...]) -> tuple[str, ...]:
     return (interpreter(service), str(service.manage), *arguments)
+
+
+def environment_of(process: WebReplica | BackgroundProcess, around: Surroundings) -> dict[str, str]:
+    """Everything that this very process is told."""
+    env = for_process(around, process.declared, process.kind, process.name, process.address)
+    return with_path(process.declared, env | {wire.GENERATION: str(process.generation)})
 
 
 def with_path(service: Service, env: dict[str, str]) -> dict[str, str]:

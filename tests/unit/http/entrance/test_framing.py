@@ -17,7 +17,9 @@ from tests.unit.http.calling import Answer, call_wsgi
 CHUNKED, LENGTH, HOST = (b"transfer-encoding", b"chunked"), (b"content-length", b"4"), (b"host", b"shop")
 
 
-async def ask_asgi(headers: list[tuple[bytes, bytes]], version: str) -> tuple[int, list[Any]]:
+async def ask_asgi(
+    headers: list[tuple[bytes, bytes]], version: str, trusted: TrustedProxies | None = None
+) -> tuple[int, list[Any]]:
     """The status, and what the application saw."""
     seen: list[Any] = []
     sent: list[dict[str, Any]] = []
@@ -40,7 +42,9 @@ async def ask_asgi(headers: list[tuple[bytes, bytes]], version: str) -> tuple[in
         "client": ("192.0.2.1", 1),
         "http_version": version,
     }
-    await AsgiEntrance(application, process=Lifecycle())({**scope, "headers": headers}, receive, send)
+    await AsgiEntrance(application, trusted, process=Lifecycle())(
+        {**scope, "headers": headers}, receive, send
+    )
     return int(sent[0]["status"]), seen
 
 
@@ -51,6 +55,7 @@ async def ask_asgi(headers: list[tuple[bytes, bytes]], version: str) -> tuple[in
         ([HOST, LENGTH, LENGTH], "1.1"),
         ([HOST, HOST], "1.1"),
         ([LENGTH], "1.1"),
+        ([(b"host", b"")], "1.1"),
         ([HOST, CHUNKED], "1.0"),
     ],
 )
@@ -64,6 +69,19 @@ async def test_ambiguous_framing_is_refused_on_asgi(headers: list[tuple[bytes, b
 async def test_what_is_sound_passes_on_asgi(headers: list[tuple[bytes, bytes]], version: str) -> None:
     status, seen = await ask_asgi(headers, version)
     assert (status, len(seen)) == (200, 1)
+
+
+@pytest.mark.parametrize("host", [[], [(b"host", b"")]])
+async def test_no_host_is_none_on_asgi(host: list[tuple[bytes, bytes]]) -> None:
+    """Django takes the server's name only where there is no header at all."""
+    _, (seen,) = await ask_asgi([*host, LENGTH], "1.0")
+    assert seen["headers"] == [LENGTH]
+
+
+async def test_a_host_that_was_forwarded_stays_where_there_was_none_on_asgi() -> None:
+    trusted = TrustedProxies((_network("192.0.2.1"),))
+    _, (seen,) = await ask_asgi([(b"host", b""), (b"x-forwarded-host", b"shop")], "1.0", trusted)
+    assert dict(seen["headers"])[b"host"] == b"shop"
 
 
 def ask_wsgi(**environ: Any) -> tuple[Answer, list[Any]]:
@@ -95,8 +113,12 @@ def test_ambiguous_framing_is_refused_on_wsgi(environ: dict[str, Any]) -> None:
     assert json.loads(answer.body)["type"].endswith("ambiguous-framing")
 
 
-def test_what_is_sound_passes_on_wsgi() -> None:
-    assert ask_wsgi(HTTP_HOST="", SERVER_PROTOCOL="HTTP/1.0")[0].status == 200
+@pytest.mark.parametrize("protocol", ["HTTP/1.0", "HTTP/1"])  # the latter is how granian spells it
+def test_no_host_is_none_on_wsgi(protocol: str) -> None:
+    """Granian says that it is empty; Django takes the server's name only where there is no header at all."""
+    answer, (seen,) = ask_wsgi(HTTP_HOST="", SERVER_PROTOCOL=protocol)
+    assert answer.status == 200
+    assert "HTTP_HOST" not in seen
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -61,6 +61,13 @@ def test_there_is_one_for_each_kind_of_each_service(stage: Stage) -> None:
     with pytest.raises(OperationFailed) as unknown:
         stage.fleets.fleet("orders", "beat")
     assert unknown.value.hint == "known: catalog.web, orders.web, orders.worker"
+
+
+@pytest.mark.parametrize("kind", ["web", "worker"])
+def test_who_replaces_another_says_that_it_is_of_a_later_generation(stage: Stage, kind: str) -> None:
+    """Both have one name and one log."""
+    generations = [cast("Any", stage.hire("orders", kind).unit).generation for _ in range(3)]
+    assert generations == [1, 2, 3]
 
 
 def test_only_what_answers_requests_is_killed_when_it_is_frozen(stage: Stage) -> None:

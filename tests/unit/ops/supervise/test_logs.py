@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mainstay.observability.formats import JsonFormatter
 from mainstay.ops.supervise import logs as module
 from mainstay.ops.supervise.child import open_log
 from mainstay.ops.supervise.logs import Mark, Tail, follow, matches, rotate
@@ -121,6 +123,27 @@ def test_a_line_longer_than_a_block_does_not_stop_the_log(
 def test_bytes_that_are_no_text_are_shown_as_such(path: Path) -> None:
     path.write_bytes(b"\xff\xfe\n")
     assert Tail(path).read() == ["��"]
+
+
+def test_what_another_process_of_the_name_writes_is_not_quoted(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """During an update the old one goes on to serve, and its requests would push out why the new one fails."""
+
+    def says(generation: str, text: str) -> str:
+        monkeypatch.setenv("MAINSTAY_GENERATION", generation)
+        return JsonFormatter().format(logging.makeLogRecord({"msg": text})) + "\n"
+
+    def lines(*wanted: str) -> tuple[str, ...]:
+        return tuple(each.rstrip() for each in wanted)
+
+    mark = Mark.end_of(path)
+    other = says("1", "request")
+    own, plain = says("12", 'of "generation":"1" itself'), "Traceback\n"
+    append(path, other + own + plain + other * 900)
+    assert mark.last(9, 12) == lines(own, plain)
+    assert mark.last(9, 2) == lines(plain)
+    assert mark.last(1) == lines(other)
 
 
 @pytest.mark.parametrize(("last", "expected"), [(0, []), (2, ["2", "3"]), (9, ["1", "2", "3"])])

@@ -51,6 +51,7 @@ async def test_a_web_replica_serves_on_the_port_it_took(web: WebReplica, catalog
     assert launch.env["MAINSTAY_BIND"] == "127.0.0.1:21000"
     assert launch.env["PATH"].startswith(str(Path(sys.executable).parent) + ":")
     assert web.backend == "catalog.web.1.g7"
+    assert launch.env["MAINSTAY_GENERATION"] == "7"
 
 
 async def test_it_has_longer_to_stop_than_it_takes_to_drain(web: WebReplica, topology: Topology) -> None:

@@ -78,6 +78,13 @@ def boom(request):
     raise RuntimeError("boom")
 
 
+def with_status(request, status):
+    """An answer with any status: Django looks only at one that is given when an answer is made."""
+    response = HttpResponse("as you wish")
+    response.status_code = status
+    return response
+
+
 def stream(request):
     return StreamingHttpResponse(iter([b"one", b"two", b"three"]))
 

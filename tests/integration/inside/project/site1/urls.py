@@ -20,6 +20,7 @@ urlpatterns = [
     path("async-items/", views.async_items),
     path("primary-items/", views.primary_items),
     path("boom/", views.boom, name="boom"),
+    path("status/<int:status>/", views.with_status, name="status"),
     path("leak/<str:token>/", leaks.leak, name="leak"),
     path("statement/", views.statement, name="statement"),
     path("stream/", views.stream, name="stream"),
