@@ -166,6 +166,23 @@ def _is_not_now(error: Exception, name: str, code: str) -> None:
     assert unavailable.note(error).endswith(f"(OperationalError, {code})")
 
 
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        (sqlite3.SQLITE_BUSY_RECOVERY, "lock"),
+        (sqlite3.SQLITE_BUSY_TIMEOUT, "lock"),
+        (sqlite3.SQLITE_LOCKED_VTAB, ""),
+        (sqlite3.SQLITE_FULL, ""),
+        (sqlite3.SQLITE_ERROR, ""),
+    ],
+)
+def test_of_sqlite_s_other_codes_those_of_a_busy_file_are_not_now(code: int, name: str) -> None:
+    cause = sqlite3.OperationalError("x")
+    cause.sqlite_errorcode = code
+    trouble = find(wrapped(cause))
+    assert (trouble.name if trouble else "") == name
+
+
 def test_sqlite_s_numbers_are_those_of_its_module() -> None:
     ours = (unavailable.BUSY, unavailable.LOCKED_SHAREDCACHE, unavailable.BUSY_SNAPSHOT)
     assert ours == (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED_SHAREDCACHE, sqlite3.SQLITE_BUSY_SNAPSHOT)
