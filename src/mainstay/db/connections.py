@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from time import monotonic
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -12,6 +13,7 @@ from psycopg.errors import Diagnostic
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from mainstay.base.deadline import DEADLINE, Deadline
+from mainstay.base.threads import start_thread
 from mainstay.db.errors import OutcomeUnknown
 from mainstay.db.watchdog import WATCHDOG, disconnect
 
@@ -170,9 +172,15 @@ NUDGE = 0.2
 
 
 def keep_trying(pool: ConnectionPool[Any]) -> None:
-    """Go on for the requests that already wait; the pool has just given up connecting."""
-    if pool.get_stats().get("requests_waiting", 0):
-        threading.Thread(target=_nudge, args=(pool,), name="mainstay-reconnect", daemon=True).start()
+    """
+    Go on for the requests that already wait; the pool has just given up connecting.
+
+    Called in one of the pool's own threads, which is not kept from its work unless there is no room for another.
+    """
+    if not pool.get_stats().get("requests_waiting", 0):
+        return
+    if start_thread(partial(_nudge, pool), "mainstay-reconnect") is None:
+        _nudge(pool)
 
 
 def _nudge(pool: ConnectionPool[Any]) -> None:

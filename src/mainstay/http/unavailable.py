@@ -4,7 +4,8 @@ Which errors of the database are told the caller as something else than a fault 
 A pool with no connection left, a primary that is being replaced, a disk that is full: the same
 request may succeed later, so the caller is told 503 and when to come back, in place of an error
 500 and a traceback. A statement that reached its limit is 504 and told no time: the database is
-well, and the same again would take as long.
+well, and the same again would take as long. A transaction that was rolled back in favor of another
+is 503 as well, since it would succeed now, and a defect of the code all the same: it is reported as one.
 """
 
 from __future__ import annotations
@@ -46,6 +47,18 @@ class Trouble:
 CANNOT_ANSWER = "the database cannot answer now"
 UNREACHABLE = Trouble("unreachable", "the database cannot be reached")
 OUTCOME_UNKNOWN = Trouble("outcome-unknown", "the outcome is unknown: repeat with the same key")
+IN_THE_WAY = "another request was in the way"
+CONFLICT = Trouble(
+    "conflict",
+    IN_THE_WAY,
+    "the database rolled the transaction back: it does not fit what others did meanwhile",
+)
+DEADLOCK = Trouble("deadlock", IN_THE_WAY, "the database rolled the transaction back to end a deadlock")
+FILE_LOCKED = Trouble(
+    "lock",
+    CANNOT_ANSWER,
+    "another connection held the SQLite file's lock for longer than `timeout` of its OPTIONS",
+)
 STATEMENT = Trouble("statement", "", "a statement took longer than `timeouts.statement`, or was canceled")
 NAMES = {
     "PoolTimeout": Trouble("pool", "no database connection was free in time"),
@@ -67,10 +80,24 @@ STATES = {
     "25006": Trouble("read-only", CANNOT_ANSWER, "the database takes no writes: it is no primary any more"),
     "55P03": Trouble("lock", CANNOT_ANSWER, "a lock was not free within `timeouts.lock`"),
     "57014": STATEMENT,
+    "40000": CONFLICT,
+    "40001": CONFLICT,
+    "40003": OUTCOME_UNKNOWN,
+    "40P01": DEADLOCK,
 }
-"""By SQLSTATE or how it begins, the longer first (PostgreSQL documentation, appendix A)."""
+"""
+By SQLSTATE or how it begins, the longer first (PostgreSQL documentation, appendix A). Of class 40, "transaction
+rollback", 40002 is missing: it is a constraint that is violated, and would be again.
+"""
 
-TROUBLES = (UNREACHABLE, OUTCOME_UNKNOWN, *NAMES.values(), *STATES.values())
+BUSY, LOCKED_SHAREDCACHE, BUSY_SNAPSHOT = 5, 262, 517
+CODES = {BUSY: FILE_LOCKED, LOCKED_SHAREDCACHE: FILE_LOCKED, BUSY_SNAPSHOT: CONFLICT}
+"""
+By SQLite's extended result code, or the primary one in its last byte (https://www.sqlite.org/rescode.html).
+SQLITE_LOCKED by itself, 6, is missing: it is the connection's own cursor that is in the way, each time.
+"""
+
+TROUBLES = (UNREACHABLE, OUTCOME_UNKNOWN, *NAMES.values(), *STATES.values(), *CODES.values())
 
 
 def problem(error: BaseException) -> Problem | None:
@@ -104,6 +131,9 @@ def find(error: BaseException) -> Trouble | None:
     state = getattr(cause, "sqlstate", None)
     if state is not None:
         return next((trouble for begin, trouble in STATES.items() if state.startswith(begin)), None)
+    code = getattr(cause, "sqlite_errorcode", None)
+    if code is not None:
+        return CODES.get(code) or CODES.get(code & 0xFF)
     is_lost = _is_from_psycopg(cause) and not isinstance(error, InternalError)
     return UNREACHABLE if is_lost else None
 
@@ -114,18 +144,21 @@ def _is_from_psycopg(cause: BaseException | None) -> bool:
 
 def note(error: BaseException) -> str:
     """
-    Count what is wrong with the database, report it where it is an outage, and say it for the log.
+    Count what is wrong with the database, report what somebody has to see to, and say it for the log.
 
     To be called once for each request that it fails. Empty for any other error.
     """
     trouble = count(error)
     if trouble is None:
         return ""
-    reports.report_outage(error)
+    reports.report_failure(error)
     cause = error.__cause__ or error
-    state = getattr(cause, "sqlstate", None)
-    said = type(cause).__name__ + (f", SQLSTATE {state}" if state else "")
-    return f"{trouble.noted or trouble.told} ({said})"
+    said = [type(cause).__name__]
+    if state := getattr(cause, "sqlstate", None):
+        said.append(f"SQLSTATE {state}")
+    if code := getattr(cause, "sqlite_errorname", None):
+        said.append(code)
+    return f"{trouble.noted or trouble.told} ({', '.join(said)})"
 
 
 def count(error: BaseException) -> Trouble | None:

@@ -268,6 +268,8 @@ def test_a_pool_that_is_exhausted(tmp_path: Path, values: str, firing: list[dict
         ("resources", "0 0 1x40", []),  # one that asked for too much memory
         ("resources", "7x40", []),  # long ago
         ("lock", "0+9x40", []),
+        ("deadlock", "0+9x40", []),
+        ("conflict", "0+9x40", []),
     ],
 )
 def test_a_database_that_is_out_of_room(

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 from mainstay.ops.engines.oneshot import as_unprivileged
 from tests.integration.inside.bugsink import ENVIRONMENT, Bugsink
 from tests.integration.inside.database import Database, find_bin
+from tests.integration.inside.receiver import Receiver
 from tests.integration.inside.replica import Replica
 from tests.unit.observability.collector import CollectorServer
 
@@ -127,6 +129,18 @@ def bugsink(tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], in
     running = Bugsink(folder, free_port())
     yield running
     running.end()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """Takes error reports and keeps their events."""
+    server = Receiver()
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
 
 
 @pytest.fixture

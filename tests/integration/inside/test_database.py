@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ import pytest
 
 from tests.integration.inside.database import Database
 from tests.integration.inside.forwarder import Forwarder
+from tests.integration.inside.receiver import Receiver
 from tests.integration.inside.replica import Replica, Response
 from tests.stopwatch import Stopwatch
 
@@ -224,6 +226,149 @@ def test_a_full_disk_refuses_writes_and_says_when_to_come_back(
     assert ["DiskFull, SQLSTATE 53100" in said for said in _answered(replica, 2)] == [True, True]
 
 
+PATIENT = {f"MAINSTAY_{name}_TIMEOUT": "30" for name in ("LOCK", "STATEMENT", "REQUEST")}
+MEET = 4711
+"""The advisory lock that the project's contending views wait for in the middle of their transactions."""
+
+
+def _at_once(replica: Replica, url: str, paths: list[str]) -> list[Response]:
+    """Let requests meet in the middle of their transactions, and then all go on."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    with psycopg.connect(url, autocommit=True) as holder, ThreadPoolExecutor(len(paths)) as pool:
+        holder.execute("SELECT pg_advisory_lock(%s)", [MEET])
+        taken = [pool.submit(replica.request, "POST", path, timeout=30) for path in paths]
+        until = time.monotonic() + 20
+        while holder.execute(waiting).fetchone() != (len(paths),) and time.monotonic() < until:
+            time.sleep(0.01)
+        holder.execute("SELECT pg_advisory_unlock(%s)", [MEET])
+        return sorted((each.result() for each in taken), key=lambda answer: answer.status)
+
+
+@pytest.fixture
+def contended(start: Start, url: str, receiver: Receiver) -> Callable[[str], Replica]:
+    """``contended("asgi")``: a replica with the items *a* and *b* that tells the receiver of its errors."""
+
+    def begin(interface: str) -> Replica:
+        replica = start(interface, DATABASE_URL=url, SENTRY_DSN=receiver.dsn, **PATIENT)
+        assert [replica.request("POST", f"/add/{name}/").status for name in "ab"] == [201, 201]
+        return replica
+
+    return begin
+
+
+def _reported(replica: Replica, receiver: Receiver) -> list[tuple[list[str], list[str]]]:
+    """The fingerprint of each report and the functions of ours in its stack; the replica has ended by then."""
+    replica.terminate()
+    assert replica.wait() == 0
+    return [
+        (
+            event.get("fingerprint", []),
+            [
+                frame["function"]
+                for frame in event["exception"]["values"][-1]["stacktrace"]["frames"]
+                if frame["module"] == "shop.contended"
+            ],
+        )
+        for event in receiver.events
+    ]
+
+
+@both
+@pytest.mark.parametrize(
+    ("view", "route", "stack"),
+    [
+        ("swap/{}/{}/1/", "swap/<str:first>/<str:second>/<int:tries>/", ["swap", "_swap"]),
+        ("drf-swap/{}/{}/", "drf-swap/<str:first>/<str:second>/", ["post", "_swap"]),
+    ],
+    ids=["django", "rest_framework"],
+)
+def test_a_deadlock_is_503_for_one_of_the_two_and_stays_visible(
+    contended: Callable[[str], Replica],
+    url: str,
+    receiver: Receiver,
+    interface: str,
+    view: str,
+    route: str,
+    stack: list[str],
+) -> None:
+    """The same request succeeds when it is repeated; the order of locks is a defect all the same."""
+    replica = contended(interface)
+    done, refused = _at_once(replica, url, [f"/{view.format(*each)}" for each in ("ab", "ba")])
+    assert done.status == 200
+    _assert_problem(refused)
+    assert refused.json()["type"] == "/problems/unavailable"
+    assert "deadlock" not in refused.body.decode()
+    assert (_failures(replica, "deadlock"), _failures(replica, "lock")) == (1, 0)
+    (said,) = _answered(replica, 1)
+    assert said.endswith("to end a deadlock (DeadlockDetected, SQLSTATE 40P01)")
+    assert replica.request("POST", f"/{view.format('b', 'a')}").status == 200
+    assert _reported(replica, receiver) == [(["database-deadlock", route], stack)]
+
+
+@both
+def test_a_deadlock_that_the_view_tries_again_is_nobody_s_failure(
+    contended: Callable[[str], Replica], url: str, receiver: Receiver, interface: str
+) -> None:
+    replica = contended(interface)
+    answers = _at_once(replica, url, ["/swap/a/b/3/", "/swap/b/a/3/"])
+    assert [answer.status for answer in answers] == [200, 200]
+    with psycopg.connect(url) as asked:
+        count = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+        assert asked.execute(count).fetchone() == (1,)
+    assert (_failures(replica, "deadlock"), _answered(replica, 0)) == (0, [])
+    assert _reported(replica, receiver) == []
+
+
+@both
+def test_transactions_that_cannot_be_serialized_are_503_for_one_of_the_two(
+    contended: Callable[[str], Replica], url: str, receiver: Receiver, interface: str
+) -> None:
+    replica = contended(interface)
+    with psycopg.connect(url) as emptied:
+        emptied.execute("DELETE FROM shop_item")
+    done, refused = _at_once(replica, url, ["/book/one/", "/book/two/"])
+    assert done.status == 201
+    _assert_problem(refused)
+    assert _failures(replica, "conflict") == 1
+    (said,) = _answered(replica, 1)
+    assert said.endswith("(SerializationFailure, SQLSTATE 40001)")
+    assert len(replica.get("/items/").json()["names"]) == 1
+    assert _reported(replica, receiver) == [(["database-conflict", "book/<str:name>/"], ["book"])]
+
+
+HOLD = """
+import sqlite3, sys
+writing = sqlite3.connect("db.sqlite3", isolation_level=None)
+writing.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@both
+def test_a_file_of_sqlite_that_another_process_writes_is_503(
+    start: Start, project: Path, manage: Manage, interface: str
+) -> None:
+    with (project / "site1/settings.py").open("a") as settings:
+        settings.write('DATABASES["default"]["OPTIONS"]["timeout"] = 0.2\n')
+    manage("mainstay_prepare", "--no-static")
+    replica = start(interface)
+    assert replica.request("POST", "/add/one/").status == 201
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", HOLD], cwd=project, stdin=pipe, stdout=pipe) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        _assert_problem(replica.request("POST", "/add-atomic/two/"))
+        _assert_problem(replica.request("POST", "/add/two/"))
+        assert (
+            replica.get("/items/").status == 503
+        )  # its second read is in a transaction, which begins with a write
+        holder.communicate()
+    assert _failures(replica, "lock") == 3
+    assert ["SQLITE_BUSY" in said for said in _answered(replica, 3)] == [True] * 3
+    assert replica.request("POST", "/add/two/").status == 201
+
+
 def _answered(replica: Replica, refused: int) -> list[str]:
     """What the log says of so many refused requests beside their access lines."""
     until = time.monotonic() + 5
@@ -308,8 +453,7 @@ def test_a_standby_that_is_gone_is_replaced_by_the_primary(
 def test_a_read_whose_standby_is_lost_under_it_is_answered_by_the_primary(
     start: Start, url: str, standby: str, postgres: Database, interface: str, path: str
 ) -> None:
-    patient = {f"MAINSTAY_{name}_TIMEOUT": "30" for name in ("LOCK", "STATEMENT", "REQUEST")}
-    replica = start(interface, DATABASE_URL=url, DATABASE_REPLICA_URLS=standby, **patient)
+    replica = start(interface, DATABASE_URL=url, DATABASE_REPLICA_URLS=standby, **PATIENT)
     assert replica.get(path).json()["names"] == ["old"]
     reading = "FROM pg_stat_activity WHERE application_name = 'shop.web.1' AND wait_event_type = 'Lock'"
     with psycopg.connect(standby) as holder, ThreadPoolExecutor(1) as pool:

@@ -52,6 +52,21 @@ def test_readiness_ends_at_once_but_liveness_stays(start: Start, interface: str)
     assert replica.wait(5) == 0
 
 
+@pytest.mark.parametrize(("interface", "kind", "code"), [("asgi", "async-", 1), ("wsgi", "", 0)])
+def test_without_room_for_a_thread_requests_in_flight_are_finished_too(
+    start: Start, interface: str, kind: str, code: int
+) -> None:
+    """What a signal sets off runs in threads. To close a loop when all is done, asyncio wants one of its own."""
+    replica = start(interface)
+    with ThreadPoolExecutor(1) as pool:
+        taken = pool.submit(replica.get, f"/{kind}slow/1500/")
+        _wait_for_in_flight(replica, 1)
+        assert replica.get(f"/{kind}no-room/").body == b"no room"
+        replica.terminate()
+        assert taken.result().status == 200
+    assert replica.wait(5) == code
+
+
 WORK = {
     "/slow/20/": b"slow",
     "/async-slow/20/": b"slow",

@@ -10,6 +10,7 @@ from django.db.utils import OperationalError
 from django.http import Http404, HttpResponseNotAllowed
 from django.http.request import UnreadablePostError
 from django.test import RequestFactory
+from psycopg.errors import DeadlockDetected
 from psycopg_pool import PoolTimeout
 
 from mainstay.base.deadline import DeadlineExceeded
@@ -29,15 +30,16 @@ def caused(by: Exception) -> Exception:
     ("error", "status", "is_reported"),
     [
         (caused(PoolTimeout("none was free")), 503, True),
+        (caused(DeadlockDetected("deadlock detected")), 503, True),
         (DeadlineExceeded(), 504, False),
         (UnreadablePostError("the client left"), 400, False),
     ],
 )
-def test_only_what_cannot_be_answered_now_is_reported_as_an_outage(
+def test_only_what_the_database_is_behind_is_shown_to_the_reports(
     monkeypatch: pytest.MonkeyPatch, error: Exception, status: int, is_reported: bool
 ) -> None:
     told: list[BaseException] = []
-    monkeypatch.setattr(reports, "report_outage", told.append)
+    monkeypatch.setattr(reports, "report_failure", told.append)
     answer = EntranceMiddleware(lambda _: None).process_exception(RequestFactory().get("/"), error)
     assert answer is not None
     assert answer.status_code == status

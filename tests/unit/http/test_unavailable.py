@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
 import psycopg
 import pytest
 from django.db import IntegrityError, InternalError, OperationalError
@@ -10,7 +14,7 @@ from mainstay.db.errors import OutcomeUnknown
 from mainstay.http import unavailable
 from mainstay.http.unavailable import find, problem
 from mainstay.observability import reports
-from mainstay.observability.reports import outages
+from mainstay.observability.reports import conflicts, outages
 
 
 def wrapped(cause: BaseException, kind: type[Exception] = OperationalError) -> Exception:
@@ -31,6 +35,9 @@ def wrapped(cause: BaseException, kind: type[Exception] = OperationalError) -> E
         (errors.ConnectionFailure("x"), "unreachable", "1"),
         (errors.TooManyConnections("x"), "connections", "1"),
         (errors.LockNotAvailable("x"), "lock", "1"),
+        (errors.DeadlockDetected("x"), "deadlock", "1"),
+        (errors.SerializationFailure("x"), "conflict", "1"),
+        (errors.TransactionRollback("x"), "conflict", "1"),
         (errors.DiskFull("x"), "resources", "5"),
         (errors.OutOfMemory("x"), "resources", "5"),
         (errors.InsufficientResources("x"), "resources", "5"),
@@ -66,7 +73,7 @@ def test_a_statement_that_reached_its_limit_is_not_asked_for_again() -> None:
     [
         wrapped(errors.UndefinedFile("x")),
         wrapped(errors.DuplicateFile("x")),
-        wrapped(errors.DeadlockDetected("x")),
+        wrapped(errors.TransactionIntegrityConstraintViolation("x")),
         wrapped(errors.InFailedSqlTransaction("x"), InternalError),
         wrapped(psycopg.InternalError("x"), InternalError),
         OperationalError("no such table"),
@@ -79,26 +86,127 @@ def test_broken_stays_an_error(error: BaseException) -> None:
     assert problem(error) is None
 
 
-def test_unknown_outcome_says_so() -> None:
-    told = problem(OutcomeUnknown("canceling wait"))
+@pytest.mark.parametrize(
+    "error", [OutcomeUnknown("canceling wait"), wrapped(errors.StatementCompletionUnknown("x"))]
+)
+def test_unknown_outcome_says_so(error: BaseException) -> None:
+    """Of class 40, which is "rolled back, try again", 40003 is the one that may have been done."""
+    told = problem(error)
     assert told is not None
     assert told.slug == "outcome-unknown"
     assert "unknown" in told.detail
 
 
-def test_what_is_answered_503_for_its_state_is_an_outage_but_for_a_lock() -> None:
+Two = Callable[[str], tuple[sqlite3.Connection, sqlite3.Connection]]
+
+
+@pytest.fixture
+def two(tmp_path: Path) -> Two:
+    """Two connections to one SQLite file, or to one cache, the first of which has a table."""
+
+    def connect(name: str) -> tuple[sqlite3.Connection, sqlite3.Connection]:
+        address = name or f"file:{tmp_path}/shop.sqlite3"
+        first, second = (sqlite3.connect(address, 0.05, uri=True, isolation_level=None) for _ in range(2))
+        first.execute("PRAGMA journal_mode = WAL")
+        first.execute("CREATE TABLE seat (number integer)")
+        first.execute("INSERT INTO seat VALUES (1), (2)")
+        return first, second
+
+    return connect
+
+
+def refusal(connection: sqlite3.Connection, statement: str) -> Exception:
+    with pytest.raises(sqlite3.OperationalError, match="is locked") as caught:
+        connection.execute(statement)
+    connection.close()
+    return wrapped(caught.value)
+
+
+WRITE = "INSERT INTO seat VALUES (3)"
+
+
+def test_a_file_of_sqlite_that_another_writes_is_not_now(two: Two) -> None:
+    first, second = two("")
+    first.execute("BEGIN IMMEDIATE")
+    _is_not_now(refusal(second, WRITE), "lock", "SQLITE_BUSY")
+    first.close()
+
+
+def test_a_cache_of_sqlite_that_another_writes_is_not_now(two: Two) -> None:
+    first, second = two("file:seats?mode=memory&cache=shared")
+    first.execute("BEGIN IMMEDIATE")
+    _is_not_now(refusal(second, WRITE), "lock", "SQLITE_LOCKED_SHAREDCACHE")
+    first.close()
+
+
+def test_a_transaction_of_sqlite_that_began_with_a_read_of_what_is_old_by_now_is_a_conflict(two: Two) -> None:
+    """No wait would help it, and SQLite does not wait."""
+    first, second = two("")
+    second.execute("BEGIN")
+    second.execute("SELECT * FROM seat").fetchall()
+    first.execute(WRITE)
+    first.close()
+    _is_not_now(refusal(second, WRITE), "conflict", "SQLITE_BUSY_SNAPSHOT")
+
+
+def test_who_is_in_the_way_of_oneself_is_so_each_time(two: Two) -> None:
+    first, second = two("")
+    second.close()
+    under_way = first.execute("SELECT * FROM seat")
+    under_way.fetchone()
+    assert find(refusal(first, "DROP TABLE seat")) is None
+
+
+def _is_not_now(error: Exception, name: str, code: str) -> None:
+    trouble, told = find(error), problem(error)
+    assert trouble is not None
+    assert told is not None
+    assert trouble.name == name
+    assert (told.status, told.slug, told.headers) == (503, "unavailable", {"Retry-After": "1"})
+    assert unavailable.note(error).endswith(f"(OperationalError, {code})")
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        (sqlite3.SQLITE_BUSY_RECOVERY, "lock"),
+        (sqlite3.SQLITE_BUSY_TIMEOUT, "lock"),
+        (sqlite3.SQLITE_LOCKED_VTAB, ""),
+        (sqlite3.SQLITE_FULL, ""),
+        (sqlite3.SQLITE_ERROR, ""),
+    ],
+)
+def test_of_sqlite_s_other_codes_those_of_a_busy_file_are_not_now(code: int, name: str) -> None:
+    cause = sqlite3.OperationalError("x")
+    cause.sqlite_errorcode = code
+    trouble = find(wrapped(cause))
+    assert (trouble.name if trouble else "") == name
+
+
+def test_sqlite_s_numbers_are_those_of_its_module() -> None:
+    ours = (unavailable.BUSY, unavailable.LOCKED_SHAREDCACHE, unavailable.BUSY_SNAPSHOT)
+    assert ours == (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED_SHAREDCACHE, sqlite3.SQLITE_BUSY_SNAPSHOT)
+    assert conflicts.BUSY_SNAPSHOT == unavailable.BUSY_SNAPSHOT
+
+
+REPORTED = {"deadlock", "conflict"}
+"""What is reported although the database is well."""
+
+
+def test_what_is_answered_503_for_its_state_is_an_outage_or_a_conflict_but_for_a_lock() -> None:
     """Who reports and who answers have a list each, as the one knows nothing of the other."""
-    answered = {
-        state for state, trouble in unavailable.STATES.items() if trouble is not unavailable.STATEMENT
-    }
+    ambiguous = (unavailable.STATEMENT, unavailable.OUTCOME_UNKNOWN)
+    answered = {state: each for state, each in unavailable.STATES.items() if each not in ambiguous}
+    rolled_back = {state: each.name for state, each in answered.items() if each.name in REPORTED}
+    assert rolled_back == conflicts.CONFLICTS
     covered = {state for state in answered if state.startswith(outages.OUTAGE_STATES)}
-    assert answered - covered == {"55P03"}
+    assert set(answered) - covered - set(rolled_back) == {"55P03"}
     assert {each for each in outages.OUTAGE_STATES if each not in answered} == set()
 
 
 def test_each_is_counted_reported_and_said(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[BaseException] = []
-    monkeypatch.setattr(reports, "report_outage", told.append)
+    monkeypatch.setattr(reports, "report_failure", told.append)
     full = wrapped(errors.DiskFull("could not extend file"))
     before = counts()
     assert unavailable.note(full) == (
@@ -107,11 +215,15 @@ def test_each_is_counted_reported_and_said(monkeypatch: pytest.MonkeyPatch) -> N
     assert (
         unavailable.note(wrapped(PoolTimeout("x"))) == "no database connection was free in time (PoolTimeout)"
     )
+    assert unavailable.note(wrapped(errors.DeadlockDetected("x"))) == (
+        "the database rolled the transaction back to end a deadlock (DeadlockDetected, SQLSTATE 40P01)"
+    )
     assert unavailable.note(ValueError("x")) == ""
     assert told[0] is full
     assert {name: count - before[name] for name, count in counts().items() if count != before[name]} == {
         "resources": 1,
         "pool": 1,
+        "deadlock": 1,
     }
 
 

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
+import signal
+import time
+from functools import partial
 
+from mainstay.base.threads import start_thread
 from mainstay.health.lifecycle import Lifecycle
 
 QUIET = 0.3
@@ -33,18 +36,25 @@ _logger = logging.getLogger("mainstay.http")
 
 def begin(process: Lifecycle, drain_timeout: float) -> None:
     """
-    Enter the drain and set its end.
+    Enter the drain and set its end. To be called in the main thread, where signals are handled.
 
     The end needs a thread of its own: a view that blocks cannot be cancelled, and
-    Python waits for its thread for ever. Repeating this, by a second signal, cuts at once.
+    Python waits for its thread for ever. Without room for one, an alarm has to do, which the main thread hears between
+    its steps. Repeating this, by a second signal, cuts at once.
     """
     if process.draining:
         cut(process)
     process.drain()
     _logger.info("draining", extra={"in_flight": process.in_flight})
-    watchdog = threading.Timer(drain_timeout + GRACE, cut, [process])
-    watchdog.daemon = True
-    watchdog.start()
+    left = drain_timeout + GRACE
+    if start_thread(partial(_cut_after, left, process), "mainstay-drain-end") is None:
+        signal.signal(signal.SIGALRM, lambda *_: cut(process))
+        signal.setitimer(signal.ITIMER_REAL, left)
+
+
+def _cut_after(seconds: float, process: Lifecycle) -> None:
+    time.sleep(seconds)
+    cut(process)
 
 
 def cut(process: Lifecycle) -> None:

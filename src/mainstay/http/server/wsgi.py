@@ -20,6 +20,7 @@ from granian.server.common import AbstractServer
 from granian.server.mt import MTServer
 
 from mainstay.base import timeouts
+from mainstay.base.threads import start_thread
 from mainstay.health.lifecycle import PROCESS, Lifecycle
 from mainstay.http import options
 from mainstay.http.admission import Admission, Aimd
@@ -127,7 +128,8 @@ class OrderlyServer(MTServer):
 
     def signal_handler_interrupt(self, *args: Any, **kwargs: Any) -> None:
         draining.begin(self._process, self._drain_timeout)
-        threading.Thread(target=self._leave, name="mainstay-drain", daemon=True).start()
+        if start_thread(self._leave, "mainstay-drain") is None:
+            self._leave()  # the main thread has nothing else to do than to wait for this; a second signal is heard
 
     def _stop_workers(self) -> None:
         for worker in self.wrks:

@@ -11,6 +11,6 @@ on every request, this works on failed ones only.
 
 from __future__ import annotations
 
-from mainstay.observability.reports.sentry import begin_request, find_gap, report_outage, setup, tell_gap
+from mainstay.observability.reports.sentry import begin_request, find_gap, report_failure, setup, tell_gap
 
-__all__ = ["begin_request", "find_gap", "report_outage", "setup", "tell_gap"]
+__all__ = ["begin_request", "find_gap", "report_failure", "setup", "tell_gap"]

@@ -1,4 +1,4 @@
-"""Which reports leave: none that a client caused, so many in a minute, and of an outage a few as one issue."""
+"""Which reports leave: none that a client caused, so many in a minute, and a few of an outage or of conflicts."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from mainstay.observability.figures import Count, Figure
+from mainstay.observability.reports.conflicts import find_conflict
 from mainstay.observability.reports.contents import Event, attach_request, scrubbed
 from mainstay.observability.reports.outages import is_outage
 
@@ -21,7 +22,16 @@ PER_MINUTE = 60
 OUTAGES_PER_MINUTE = 6
 """Of these, reports that the database cannot be reached, which every request would send."""
 
+CONFLICTS_PER_MINUTE = 6
+"""
+Of these, reports of transactions that the database rolled back in favor of others. Not of the outages' number: the
+database is well, and neither shall hide the other.
+"""
+
 OUTAGE = "database-unavailable"
+DEFAULT = "{{ default }}"
+"""What stands in a fingerprint for the receiver's own way to group (Sentry's documentation, "SDK fingerprinting")."""
+
 SUMMARY = "reports-dropped"
 MINUTE = 60.0
 
@@ -66,20 +76,32 @@ class Reports:
         clock: Callable[[], float] = time.monotonic,
         minute: float = MINUTE,
     ) -> None:
-        self.dropped = {reason: Count() for reason in ("cap", "outage", "scrubbing", "undelivered")}
+        reasons = ("cap", "outage", "conflict", "scrubbing", "undelivered")
+        self.dropped = {reason: Count() for reason in reasons}
         self._losses = Cap(1, clock)
         self._cap = Cap(per_minute, clock)
-        self._outages = Cap(min(OUTAGES_PER_MINUTE, per_minute), clock)
+        self._few = {
+            "outage": Cap(min(OUTAGES_PER_MINUTE, per_minute), clock),
+            "conflict": Cap(min(CONFLICTS_PER_MINUTE, per_minute), clock),
+        }
         self._summarize = summarize
         self._minute = minute
         self._pending = 0
+        self._is_telling = False
         self._lock = threading.Lock()
 
-    def has_room_for_outage(self) -> bool:
-        """Whether one more outage would be sent; counts it where not, so that nothing is built in vain."""
-        if self._outages.has_room():
+    def wants(self, error: BaseException) -> bool:
+        """
+        Whether an error that was answered already is to be reported, and would be sent.
+
+        One that would not be is counted here, so that nothing is built in vain.
+        """
+        family = _family(error)
+        if not family:
+            return False
+        if self._few[family].has_room():
             return True
-        self._drop("outage")
+        self._drop(family)
         return False
 
     def before_send(self, event: Event, hint: Mapping[str, Any]) -> Event | None:
@@ -88,10 +110,10 @@ class Reports:
             return event
         if _is_ignored(hint):
             return None
-        if is_outage(_error(hint)):
-            event["fingerprint"] = [OUTAGE]
-            if not self._outages.take():
-                self._drop("outage")
+        if family := _family(error := _error(hint)):
+            event["fingerprint"] = [OUTAGE] if family == "outage" else _place(event, error)
+            if not self._few[family].take():
+                self._drop(family)
                 return None
         if not self._cap.take():
             self._drop("cap")
@@ -116,7 +138,8 @@ class Reports:
         for reason, count in self.dropped.items():
             yield Figure(
                 "mainstay_reports_dropped_total",
-                "Error reports that nobody got: over the cap, one of an outage's many, unscrubbed, or undelivered.",
+                "Error reports that nobody got: over the cap, one of many of an outage or of conflicts, "
+                "unscrubbed, or undelivered.",
                 count.value,
                 "counter",
                 (("reason", reason),),
@@ -126,15 +149,19 @@ class Reports:
         self.dropped[reason].add()
         with self._lock:
             self._pending += 1
-            if self._pending > 1:
+            if self._is_telling:
                 return
+            self._is_telling = True
         timer = threading.Timer(self._minute, self._tell)
-        timer.daemon = True
-        timer.start()
+        timer.name, timer.daemon = "mainstay-reports", True
+        try:
+            timer.start()
+        except RuntimeError:  # no more threads to be had; the next that is dropped tries again
+            self._is_telling = False
 
     def _tell(self) -> None:
         with self._lock:
-            count, self._pending = self._pending, 0
+            count, self._pending, self._is_telling = self._pending, 0, False
         _logger.warning("error reports were dropped", extra={"dropped": count})
         self._summarize(count)
 
@@ -142,6 +169,24 @@ class Reports:
 def _error(hint: Mapping[str, Any]) -> BaseException | None:
     exc_info = hint.get("exc_info")
     return exc_info[1] if exc_info else None
+
+
+def _family(error: BaseException | None) -> str:
+    """Of what an error is one of many; empty for most."""
+    if is_outage(error):
+        return "outage"
+    return "conflict" if find_conflict(error) else ""
+
+
+def _place(event: Event, error: BaseException | None) -> list[str]:
+    """
+    A conflict is one issue for each route.
+
+    It is mended in the code of that route, so another's must not be hidden behind it. The text will not do: PostgreSQL
+    names processes and transactions in it, so that each would be an issue of its own.
+    """
+    route = event.get("transaction")
+    return [f"database-{find_conflict(error)}", DEFAULT if route is None else route]
 
 
 def _is_ignored(hint: Mapping[str, Any]) -> bool:

@@ -15,7 +15,6 @@ from mainstay.observability.figures import register
 from mainstay.observability.output import UNWATCHED
 from mainstay.observability.reports.contents import describe_request
 from mainstay.observability.reports.filtering import PER_MINUTE, SUMMARY, Reports
-from mainstay.observability.reports.outages import is_outage
 
 SILENT_LOGGERS = (
     "django.request",  # the same errors come with their traceback from the signal
@@ -167,13 +166,14 @@ def begin_request() -> None:
         sys.modules["sentry_sdk"].Scope.set_isolation_scope(None)
 
 
-def report_outage(error: BaseException) -> None:
+def report_failure(error: BaseException) -> None:
     """
-    Report an error that was answered with 503 because the database cannot be reached.
+    Report an error of the database that was answered with 503, where somebody has to see to it.
 
-    All of them are one issue, and a few a minute are sent: enough to know, and no flood.
+    All of an outage are one issue; what was rolled back in favor of another request is one for each route.
+    A few a minute are sent: enough to know, and no flood. Nothing is sent of other errors.
     """
-    if is_active() and is_outage(error) and REPORTS.has_room_for_outage():
+    if is_active() and REPORTS.wants(error):
         _capture((type(error), error, error.__traceback__), REQUEST.get(), handled=True)
 
 

@@ -11,6 +11,7 @@ from django.http.multipartparser import MultiPartParserError
 from django.http.request import UnreadablePostError
 from django.urls import path
 from django.views.decorators.http import require_POST
+from psycopg.errors import DeadlockDetected
 from psycopg_pool import PoolTimeout
 from rest_framework import exceptions, serializers
 from rest_framework.authentication import BasicAuthentication, SessionAuthentication
@@ -37,6 +38,12 @@ def no_connection() -> OperationalError:
     return error
 
 
+def deadlock() -> OperationalError:
+    error = OperationalError(SECRET)
+    error.__cause__ = DeadlockDetected(SECRET)
+    return error
+
+
 ERRORS = {
     "bad": lambda: BadRequest(SECRET),
     "suspicious": lambda: SuspiciousOperation(SECRET),
@@ -46,6 +53,7 @@ ERRORS = {
     "missing": lambda: Http404(SECRET),
     "bug": lambda: ValueError(SECRET),
     "busy": no_connection,
+    "deadlock": deadlock,
     "late": lambda: DeadlineExceeded(SECRET),
     "client-left": lambda: UnreadablePostError(SECRET),
     "problem": lambda: Problem(

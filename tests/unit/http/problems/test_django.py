@@ -24,6 +24,7 @@ EXPECTED = {
     "problem": (409, "seats-taken"),
     "bug": (500, "internal-error"),
     "busy": (503, "unavailable"),
+    "deadlock": (503, "unavailable"),
     "late": (504, "deadline-exceeded"),
 }
 

@@ -9,7 +9,9 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from mainstay.base.problemtypes import MEDIA_TYPE
+from mainstay.http import unavailable
 from mainstay.http.problems.drf import describe
+from mainstay.observability import reports
 from tests.unit.http.problems.conftest import BROWSER, JSON
 from tests.unit.http.problems.project import API_ERRORS, SECRET
 
@@ -26,6 +28,7 @@ EXPECTED = {
     "bug": (500, "internal-error"),
     "strange-status": (500, "internal-error"),
     "busy": (503, "unavailable"),
+    "deadlock": (503, "unavailable"),
     "late": (504, "deadline-exceeded"),
     "odd-fields": (400, "invalid"),
 }
@@ -40,6 +43,18 @@ def test_everything_is_a_problem(get, kind):
     assert (body["type"], body["status"], body["request_id"]) == (f"/problems/{slug}", status, "abcd-1234")
     assert SECRET not in answer.content.decode()
     assert answer["Cache-Control"] == "no-store"
+
+
+def test_a_deadlock_in_a_view_of_rest_framework_is_counted_and_reported_once(get, monkeypatch):
+    told = []
+    monkeypatch.setattr(reports, "report_failure", told.append)
+    before = counted()
+    assert get("/api/fail/deadlock/")["Retry-After"] == "1"
+    assert (counted() - before, len(told)) == (1, 1)
+
+
+def counted() -> float:
+    return next(each.value for each in unavailable.figures() if each.labels == (("reason", "deadlock"),))
 
 
 def test_waiting_is_told_in_whole_seconds(get):

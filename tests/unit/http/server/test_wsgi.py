@@ -1,4 +1,4 @@
-"""The main thread of a WSGI replica hears its signals, whichever thread the kernel gives them to."""
+"""The main thread of a WSGI replica hears its signals, whichever thread gets them, and acts on them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ import signal
 import threading
 import time
 
-from mainstay.http.server.wsgi import Attentive
+import pytest
+
+from mainstay.health.lifecycle import Lifecycle
+from mainstay.http.server import draining
+from mainstay.http.server.loading import Assignment
+from mainstay.http.server.wsgi import Attentive, OrderlyServer
+from tests.unit.conftest import NoRoom
 
 
 def test_a_signal_that_another_thread_was_given_is_heard() -> None:
@@ -35,3 +41,17 @@ def test_a_signal_that_another_thread_was_given_is_heard() -> None:
 
 def test_it_waits_no_longer_than_it_is_told() -> None:
     assert Attentive().wait(0.01) is False
+
+
+@pytest.mark.parametrize("rooms_missing", [0, 1])
+def test_it_leaves_also_without_room_for_a_thread(
+    no_room: NoRoom, monkeypatch: pytest.MonkeyPatch, rooms_missing: int
+) -> None:
+    """An error in the handler of a signal would end the main thread, and with it every request under way."""
+    monkeypatch.setattr(draining, "begin", lambda process, _: process.drain())
+    assignment = Assignment("", "wsgi", "127.0.0.1", 0, 1, 1, drain_timeout=0.1)
+    server = OrderlyServer(assignment, 1, Lifecycle())
+    no_room(rooms_missing)
+    server.signal_handler_interrupt()
+    assert server.main_loop_interrupt.wait(10)
+    assert server.interrupt_signal

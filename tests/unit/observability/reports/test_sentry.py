@@ -8,11 +8,14 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
 import sentry_sdk
 from django.core.exceptions import DisallowedHost
 from django.core.signals import got_request_exception
+from django.db.utils import OperationalError
 from django.test import RequestFactory
+from django.urls import ResolverMatch
 from sentry_sdk.transport import Transport
 
 from mainstay.base.context import REQUEST, REQUEST_ID
@@ -220,13 +223,35 @@ def test_an_outage_s_reports_are_not_even_built_beyond_the_cap(
     monkeypatch.setattr(sentry, "is_active", lambda: True)
     monkeypatch.setattr(sentry, "_capture", build)
     for _ in range(1000):
-        sentry.report_outage(django_error(REFUSED))
+        sentry.report_failure(django_error(REFUSED))
     assert len(built) == OUTAGES_PER_MINUTE
     assert None not in built
     assert reports.dropped["outage"].value == 1000 - OUTAGES_PER_MINUTE
     clock.now = 60.0
-    sentry.report_outage(django_error(REFUSED))
+    sentry.report_failure(django_error(REFUSED))
     assert len(built) == OUTAGES_PER_MINUTE + 1
+
+
+def test_a_deadlock_is_reported_with_its_stack_under_its_route(sent: list[dict[str, Any]]) -> None:
+    """It was answered 503, and is still a defect of the code of that route."""
+    request = RequestFactory().post("/orders/7/hold/")
+    request.resolver_match = ResolverMatch(lambda: None, (), {}, route="orders/<int:pk>/hold/")
+    token = REQUEST.set(request)
+
+    def hold_seats() -> None:
+        raise django_error(psycopg.errors.DeadlockDetected("deadlock detected"))
+
+    try:
+        hold_seats()
+    except OperationalError as error:
+        sentry.report_failure(error)
+    REQUEST.reset(token)
+    sentry.report_failure(django_error(psycopg.errors.LockNotAvailable("no lock")))
+    (event,) = sent
+    assert event["fingerprint"] == ["database-deadlock", "orders/<int:pk>/hold/"]
+    assert event["request"]["method"] == "POST"
+    frames = event["exception"]["values"][-1]["stacktrace"]["frames"]
+    assert frames[-1]["function"] == "hold_seats"
 
 
 def test_what_was_dropped_is_told_as_a_report_of_its_own(

@@ -260,6 +260,14 @@ DATABASE = Board(
                         "{{database}}",
                     ),
                 ),
+                panel(
+                    "Requests it failed",
+                    "short",
+                    (
+                        "sum by (service, reason) (increase(mainstay_db_failures_total[WINDOW]))",
+                        "{{service}} {{reason}}",
+                    ),
+                ),
             ),
         ),
     ),

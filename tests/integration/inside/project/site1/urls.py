@@ -1,7 +1,7 @@
 import os
 
 from django.urls import path
-from shop import leaks, views
+from shop import contended, leaks, views
 
 urlpatterns = [
     path("", views.hello, name="hello"),
@@ -16,6 +16,11 @@ urlpatterns = [
     path("slow-stream/<int:milliseconds>/", views.slow_stream, name="slow-stream"),
     path("add/<str:name>/", views.add),
     path("add-atomic/<str:name>/", views.add_atomic),
+    path("swap/<str:first>/<str:second>/<int:tries>/", contended.swap),
+    path("drf-swap/<str:first>/<str:second>/", contended.Swap.as_view()),
+    path("book/<str:name>/", contended.book),
+    path("no-room/", contended.no_room),
+    path("async-no-room/", contended.async_no_room),
     path("items/", views.items),
     path("async-items/", views.async_items),
     path("primary-items/", views.primary_items),
