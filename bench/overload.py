@@ -301,7 +301,9 @@ STARTS = (
 )
 
 
-def begin(replica: Replica, make: Callable[[], Limit], rate: float, seeds: Sequence[int] = range(4)) -> Start:
+def begin(
+    replica: Replica, make: Callable[[], Limit], rate: float, seeds: Sequence[int] = range(16)
+) -> Start:
     """Start cold, at this many requests a second for half a minute."""
     phases = (Phase(30, rate / replica.capacity),)
     runs = [Simulation(replica, make(), phases, seed).run() for seed in seeds]

@@ -13,7 +13,6 @@ came in its first second would have to wait for all who were let in.
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import sqrt
 
 IDLE = 0.25
 """Seconds of processor time a second below which a process hardly computes: it could bear two doublings."""
@@ -48,6 +47,8 @@ class Opening:
         self._confirmed = False
         """Whether a doubled limit brought more answers."""
         self._answers = 0
+        self._turns = 1
+        """How long this is looked at."""
         self._full = (0.0, 0.0)
         """Since when the limit has been full, and the processor time until then."""
         self._window = (0.0, 0.0)
@@ -66,7 +67,9 @@ class Opening:
             return limit
         self._answers += 1
         took = now - self._full[0]
-        return self._judge(now, took, limit) if took > 0 and self._answers >= FULL * limit else limit
+        if took > 0 and self._answers >= self._turns * FULL * limit:
+            return self._judge(now, took, limit)
+        return limit
 
     def decides(self, now: float) -> bool:
         """Whether latency does not count yet. Asked at the end of each window."""
@@ -78,12 +81,19 @@ class Opening:
         return True
 
     def _judge(self, now: float, took: float, limit: float) -> float:
-        """The limit after a turn: as many answers as there are places, with all of them taken."""
+        """
+        The limit after a turn: as many answers as there are places, with all of them taken.
+
+        One that brought hardly more answers is given a second, since few are chance.
+        """
         rate = self._answers / took
         if self._before is not None:
             narrower, lower = self._before
-            if rate < lower * sqrt(limit / narrower):  # nearer to none more than to as many more as places
-                return self._go_back(narrower)
+            if rate < lower * (1 + limit / narrower) / 2:  # under half of what so many more places can bring
+                if self._turns == 2:
+                    return self._go_back(narrower)
+                self._turns = 2
+                return limit
             self._confirmed = True
         is_idle = self._is_idle(now, self._full)
         if not is_idle and not self._confirmed:
@@ -125,4 +135,4 @@ class Opening:
 
     def _begin_turn(self, now: float) -> None:
         self._full = (now, self.processor())
-        self._answers = 0
+        self._answers, self._turns = 0, 1
