@@ -3,7 +3,7 @@ Overload in simulated time: which way of moving the limit keeps the work done, a
 
 A replica is a number of cores shared by all that is worked on, and a time that each request waits for
 something else, such as a database. Arrivals are a Poisson process; nobody repeats, unless asked for. The same seeds for
-every algorithm. ``python -m bench.overload`` prints the table of docs/decisions/0013.
+every algorithm. ``python -m bench.overload`` prints the tables of docs/decisions/0013.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ class Replica:
     """Sigma of a log-normal spread of both; without it they lie evenly within 30 % of what is said here."""
     quick: float = 0.0
     """The share of requests that need next to nothing, as where a cache has the answer."""
+    elsewhere: bool = False
+    """Whether a database computes, for which the process only waits."""
 
     @property
     def capacity(self) -> float:
@@ -141,6 +143,9 @@ class Simulation:
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._number = 0
         self._debt = 0.0
+        self._computed = 0.0
+        if isinstance(limit, Aimd | Gradient):
+            limit.opening.processor = lambda: self._computed
 
     def run(self) -> Outcome:
         begin = 0.0
@@ -182,6 +187,8 @@ class Simulation:
         """Refusals are paid for first; what is left of the time is shared."""
         paid = min(self._debt, seconds)
         self._debt -= paid
+        if not self.replica.elsewhere:
+            self._computed += paid + (seconds - paid) * min(len(self._computing), self.replica.cores)
         work = (seconds - paid) * speed
         for key, (request, left) in self._computing.items():
             self._computing[key] = (request, left - work)
@@ -265,6 +272,48 @@ class Figures:
     """Seconds after the overload."""
 
 
+@dataclass(frozen=True, slots=True)
+class Start:
+    """So many requests a second at a process that has just started: the mean of all seeds."""
+
+    refused: float
+    """Share of those who came in its first ten seconds."""
+    p99: float
+    """Seconds that those of them who were answered waited at most, but for one in a hundred."""
+    later: float
+    """Share that was refused afterwards."""
+
+
+STARTS = (
+    (Replica("computes", cores=1, compute=0.010, wait=0.0), 50.0),
+    (Replica("computes", cores=1, compute=0.010, wait=0.0), 300.0),
+    (Replica("computes a little, waits", cores=1, compute=0.002, wait=0.030), 250.0),
+    (Replica("computes a little, waits", cores=1, compute=0.002, wait=0.030), 1500.0),
+    (Replica("waits for a second", cores=1, compute=0.001, wait=1.0), 60.0),
+    (Replica("waits for a second", cores=1, compute=0.001, wait=1.0), 100.0),
+    (Replica("waits for a second", cores=1, compute=0.001, wait=1.0), 350.0),
+    (Replica("the same, with a tail", cores=1, compute=0.001, wait=1.0, tail=0.7), 60.0),
+    (Replica("0.1 s, with a long tail", cores=1, compute=0.001, wait=0.1, tail=1.3), 100.0),
+    (Replica("a cache has two of five", cores=1, compute=0.001, wait=0.2, quick=0.4), 100.0),
+    (Replica("at once or after a second", cores=1, compute=0.001, wait=1.0, quick=0.5), 100.0),
+    (Replica("a database computes", cores=1, compute=0.010, wait=0.0, elsewhere=True), 300.0),
+    (Replica("a database of four cores", cores=4, compute=0.020, wait=0.1, elsewhere=True), 600.0),
+)
+
+
+def begin(
+    replica: Replica, make: Callable[[], Limit], rate: float, seeds: Sequence[int] = range(16)
+) -> Start:
+    """Start cold, at this many requests a second for half a minute."""
+    phases = (Phase(30, rate / replica.capacity),)
+    runs = [Simulation(replica, make(), phases, seed).run() for seed in seeds]
+    return Start(
+        _mean([1 - run.success(Criticality.CRITICAL, 0, 10) for run in runs]),
+        _mean([run.p99(0, 10) for run in runs]),
+        _mean([1 - run.success(Criticality.CRITICAL, 10, 30) for run in runs]),
+    )
+
+
 def judge(
     replica: Replica, make: Callable[[], Limit], factor: float = 3.0, seeds: Sequence[int] = SEEDS
 ) -> Figures:
@@ -291,6 +340,11 @@ def main() -> None:
                 found = judge(replica, make, factor)
                 row = f"{found.goodput:8.3f} {found.stretched:5.1f}× {found.settle:5.1f} s"
                 print(f"{replica.name:26} {factor:4.0f}× {name:9} {row}")
+    print(f"\n{'a cold start':26} {'load':>6} {'refused':>9} {'p99':>8} {'later':>7}")
+    for replica, rate in STARTS:
+        start = begin(replica, ALGORITHMS["aimd"], rate)
+        row = f"{start.refused:7.1%} {start.p99:6.2f} s {start.later:7.1%}"
+        print(f"{replica.name:26} {rate:4.0f}/s   {row}")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,8 @@ of which counts for at most `MOST`: a route that has become slow, or a locked ta
 all others. Views whose answers take now a millisecond and now a second, as with a cache, or whose latencies have a long
 tail, have a mean like any other. Their median jumps from one kind of answer to the other, which is no congestion.
 
-Two ways to move the limit, compared in docs/decisions/0013:
+At first there is nothing to compare with, and `Opening` decides. Then there are two ways to move the limit, compared in
+docs/decisions/0013:
 
 * `Gradient`: Netflix's concurrency-limits, ``Gradient2Limit``.
 * `Aimd`: additive increase, multiplicative decrease, as TCP Reno does (RFC 5681), with latency as the
@@ -16,15 +17,19 @@ Two ways to move the limit, compared in docs/decisions/0013:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from math import sqrt
 from statistics import fmean, median
+from time import process_time
 from typing import Protocol
+
+from mainstay.http.admission.opening import Opening
 
 FLOOR = 2
 """Never fewer: one would make each request wait for the whole of the one before."""
 
 INITIAL = 20
-"""Netflix's; enough for a replica that waits for a database most of the time."""
+"""Netflix's; enough for a replica that waits for a database most of the time. `Opening` doubles it where it is not."""
 
 TOLERANCE = 1.6
 """How much longer than usual requests may take. Netflix's is 1.5; docs/decisions/0013 says why."""
@@ -114,13 +119,29 @@ class _Usual:
 
 
 class _Learned(ABC):
-    """What both algorithms share: what is usual, the window, the floor and the ceiling."""
+    """
+    What both algorithms share: the opening, what is usual, the window, the floor and the ceiling.
 
-    def __init__(self, most: int, initial: int = INITIAL, floor: int = FLOOR) -> None:
+    Args:
+        most: The limit is never above that.
+        initial: What it is at first; it opens from there if it can.
+        floor: It is never below that.
+        processor: Seconds of processor time that the process has used.
+    """
+
+    def __init__(
+        self,
+        most: int,
+        initial: int = INITIAL,
+        floor: int = FLOOR,
+        processor: Callable[[], float] = process_time,
+    ) -> None:
         self.floor = min(floor, most)
         self.most = most
         self.value: float = min(initial, most)
         self.usual = float("inf")
+        self.opening = Opening(round(1 / LEARNING), most, processor)
+        self.opening.over = self.value >= most
         self._usual: dict[str, _Usual] = {}
         self._ratios: list[float] = []
         self._seconds: list[float] = []
@@ -135,6 +156,8 @@ class _Learned(ABC):
 
     def observe(self, now: float, seconds: float, route: str, in_flight: int) -> None:
         """Take note of a request that took this long while so many were worked on, itself included."""
+        if not self.opening.over:
+            self._open(now, seconds, route, in_flight)
         ratio = seconds / (self._learn(route, seconds, in_flight) + SLACK)
         self._ratios.append(ratio if ratio < MOST else MOST)
         self._seconds.append(seconds)
@@ -146,6 +169,15 @@ class _Learned(ABC):
             enough = WINDOW_SAMPLES if open_for < WINDOW_LONGEST else 2
             if len(self._ratios) >= enough:
                 self._close(now)
+
+    def _open(self, now: float, seconds: float, route: str, in_flight: int) -> None:
+        """The limit as the opening wants it, and, once that is over, what it says is usual."""
+        self._set(self.opening.observe(now, seconds, route, in_flight, self.value))
+        if self.opening.over:
+            for name, (total, count) in self.opening.usual.items():
+                if (known := self._usual.get(name)) is not None:
+                    known.seconds, known.samples = total / count, count
+            self._begin_window(now)
 
     def _learn(self, route: str, seconds: float, in_flight: int) -> float:
         """What is usual for this route, with this sample in it as far as it can be trusted."""
@@ -181,7 +213,12 @@ class _Learned(ABC):
         return LEARNING_QUICKER if seconds < known.seconds and known.samples < UNKNOWN else 0.0
 
     def _close(self, now: float) -> None:
-        self._ratio = ratio = fmean(self._ratios)
+        self._ratio = fmean(self._ratios)
+        if self.opening.over or not self.opening.decides(now):
+            self._judge(self._ratio)
+        self._begin_window(now)
+
+    def _judge(self, ratio: float) -> None:
         self.usual = median(self._seconds) / max(ratio, 1.0)
         known = min(len(self._ratios) / WINDOW_SAMPLES, 1.0)
         self._slow = self._slow + (ratio - TOLERANCE) * known if ratio > TOLERANCE else 0.0
@@ -190,6 +227,8 @@ class _Learned(ABC):
         elif self._used * 2 >= self.value:
             self._widen(ratio)
         self._floored = self._floored + 1 if self.value < self.floor + 1 else 0
+
+    def _begin_window(self, now: float) -> None:
         self._ratios.clear()
         self._seconds.clear()
         self._opened, self._used = now, 0
@@ -197,7 +236,7 @@ class _Learned(ABC):
     def _narrow(self, ratio: float) -> None:
         """One step down, if that can make anything quicker."""
         if self._slow >= SIGN:
-            self._rises = False
+            self._rises, self.opening.over = False, True
             if self._used > self.floor:
                 self._set(self._move(ratio))
 
