@@ -33,7 +33,7 @@ COMMIT_PATIENCE = 1.0
 LEAST_PATIENCE = 0.05
 """Seconds that a rollback has after the deadline: the connection shall go back to the pool in order."""
 
-LOST_COMMIT = "the connection was cut while its commit was being waited for"
+LOST_COMMIT = "the connection was lost while its commit was being waited for"
 
 
 class CertainConnection(psycopg.Connection[Any]):
@@ -68,10 +68,6 @@ class CertainConnection(psycopg.Connection[Any]):
         WATCHDOG.begin(guard, Deadline.after(self._patience(deadline.remaining())))
         try:
             return self._look(*args, **kwargs)
-        except psycopg.OperationalError as error:
-            if guard.is_cut and self._is_committing:
-                raise OutcomeUnknown(LOST_COMMIT) from error
-            raise
         finally:
             guard.end()
 
@@ -104,11 +100,25 @@ class CertainConnection(psycopg.Connection[Any]):
             self._is_brief = False
 
     def commit(self) -> None:
+        was_open = not self.closed
         self._is_committing = True
         try:
             super().commit()
+        except psycopg.OperationalError as error:
+            if was_open and self.is_lost(error):
+                raise OutcomeUnknown(LOST_COMMIT) from error
+            raise
         finally:
             self._is_committing = False
+
+    def is_lost(self, error: BaseException | None) -> bool:
+        """
+        Whether the connection ended without a word of what became of the statement before.
+
+        A server that ends a connection says so, with a SQLSTATE, and has rolled back; not where the
+        transaction was committed already and waited for a standby.
+        """
+        return self.closed and getattr(error, "sqlstate", None) is None
 
     def _look(self, *args: Any, **kwargs: Any) -> Any:
         result = super().wait(*args, **kwargs)
@@ -122,14 +132,12 @@ class _Guard:
     """One wait of a connection outside of a statement. It ends by cutting the connection."""
 
     def __init__(self, connection: CertainConnection) -> None:
-        self.is_cut = False
         self._connection: CertainConnection | None = connection
         self._lock = threading.Lock()
 
     def cut(self, deadline: Deadline) -> None:
         with self._lock:
             if self._connection is not None:
-                self.is_cut = True
                 disconnect(self._connection)
 
     def end(self) -> None:

@@ -7,9 +7,10 @@ from django.db.utils import OperationalError
 
 class OutcomeUnknown(OperationalError):
     """
-    The transaction is committed here, but no standby has confirmed it.
+    The transaction may be committed, or not.
 
     PostgreSQL reports success with only a warning when the wait for a synchronous
-    standby is cancelled. After a failover the rows may be there or not: answer
-    "unknown", and let the caller repeat with the same key.
+    standby is cancelled; after a failover the rows may be there or not. And a connection that is
+    lost while a commit is waited for, or a statement that commits by itself, says nothing of
+    what the server has done. Answer "unknown", and let the caller repeat with the same key.
     """

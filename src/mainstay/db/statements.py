@@ -23,6 +23,8 @@ from django.db.utils import DatabaseError
 
 from mainstay.base.context import TALLY
 from mainstay.base.deadline import DEADLINE, NEVER, Deadline
+from mainstay.db.errors import OutcomeUnknown
+from mainstay.db.lost_reads import READ
 from mainstay.db.watchdog import WATCHDOG, disconnect
 from mainstay.observability.traces import TRACING
 
@@ -36,6 +38,8 @@ rollback was refused would leave Django with a wrong idea of its transaction.
 
 CANCEL_PATIENCE = 0.25
 """Seconds a server has to act on a cancel request before its connection is cut from this side."""
+
+LOST_STATEMENT = "the connection was lost while a statement that commits by itself was being waited for"
 
 Execute = Callable[[str, Any, bool, dict[str, Any]], Any]
 
@@ -78,16 +82,24 @@ class Statements:
         raw = self._connection.connection
         if is_certain := hasattr(raw, "in_statement"):
             raw.in_statement = True
+        was_open = is_certain and not raw.closed
         try:
             return execute(*statement)
         except DatabaseError as error:
             if self._end():
                 deadline.exceed(error)
+            if was_open and raw.is_lost(error.__cause__) and self._commits(statement[0]):
+                raise OutcomeUnknown(LOST_STATEMENT) from error
             raise
         finally:
             if is_certain:
                 raw.in_statement = False
             self._end()
+
+    def _commits(self, sql: Any) -> bool:
+        """Whether a statement changes something by itself, in no transaction that its end would roll back."""
+        is_read = isinstance(sql, str) and sql.lstrip("( ").startswith(READ)
+        return not is_read and not self._connection.in_atomic_block and self._connection.get_autocommit()
 
     def _end(self) -> bool:
         """

@@ -396,21 +396,74 @@ def missing_standby(postgres: Database, url: str) -> Iterator[None]:
     postgres.execute("SELECT pg_reload_conf()")
 
 
+@pytest.mark.parametrize("how", ["pg_cancel_backend", "pg_terminate_backend"])
 @pytest.mark.parametrize("path", ["/add/one/", "/add-atomic/one/"])
 @pytest.mark.usefixtures("missing_standby")
 def test_unconfirmed_commit_is_reported_as_unknown(
-    start: Start, url: str, postgres: Database, path: str
+    start: Start, url: str, postgres: Database, path: str, how: str
 ) -> None:
-    """PostgreSQL calls it a success with a warning; a failover would lose the row."""
+    """
+    It is done here, and a failover would lose the row.
+
+    PostgreSQL calls it a success with a warning when it is canceled; when it is terminated, the connection
+    ends with no word about the commit.
+    """
     replica = start("wsgi", DATABASE_URL=url)
     with ThreadPoolExecutor(1) as pool:
         waiting = pool.submit(replica.request, "POST", path)
-        cancel = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+        cancel = f"SELECT {how}(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
         while not postgres.execute(cancel) and not waiting.done():
             time.sleep(0.05)
         answer = waiting.result()
     _assert_problem(answer)
-    assert "outcome is unknown" in answer.json()["detail"]
+    assert answer.json()["type"] == "/problems/outcome-unknown"
+    assert replica.get("/items/").json()["names"] == ["one"]
+
+
+@pytest.mark.parametrize("path", ["/add/one/", "/add-atomic/one/"])
+def test_a_connection_that_the_server_ends_before_the_commit_is_no_doubt(
+    start: Start, url: str, postgres: Database, path: str
+) -> None:
+    """It says so, and has rolled back; the request may be repeated by whoever has no key as well."""
+    replica = start("wsgi", DATABASE_URL=url)
+    with psycopg.connect(url) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("INSERT INTO shop_item (name) VALUES ('one')")  # the name is taken, or not: who knows
+        waiting = pool.submit(replica.request, "POST", path)
+        kill = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE wait_event_type = 'Lock' AND application_name = 'shop.web.1'"
+        )
+        while not postgres.execute(kill) and not waiting.done():
+            time.sleep(0.05)
+        answer = waiting.result()
+        other.rollback()
+    _assert_problem(answer)
+    assert answer.json()["type"] == "/problems/unavailable"
+    assert replica.get("/items/").json()["names"] == []
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [("/add/one/", "outcome-unknown"), ("/add-atomic/one/", "unavailable"), ("/items/", "unavailable")],
+)
+def test_a_network_that_is_cut_leaves_in_doubt_what_commits_by_itself(
+    start: Start, url: str, postgres: Database, free_port: Callable[[], int], path: str, told: str
+) -> None:
+    """What was in a transaction is rolled back with it, and what reads changes nothing."""
+    port = free_port()
+    with Forwarder(port, postgres.port) as network:
+        replica = start("wsgi", DATABASE_URL=url.replace(str(postgres.port), str(port)))
+        assert replica.get("/items/").status == 200
+        with psycopg.connect(url) as other, ThreadPoolExecutor(1) as pool:
+            other.execute("LOCK TABLE shop_item IN ACCESS EXCLUSIVE MODE")
+            waiting = pool.submit(replica.request, "GET" if path == "/items/" else "POST", path)
+            blocked = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            while not postgres.execute(blocked) and not waiting.done():
+                time.sleep(0.05)
+            network.cut()
+            answer = waiting.result()
+    _assert_problem(answer)
+    assert answer.json()["type"] == f"/problems/{told}"
 
 
 @pytest.fixture
