@@ -99,7 +99,7 @@ class Statements:
     def _commits(self, sql: Any) -> bool:
         """Whether a statement changes something by itself, in no transaction that its end would roll back."""
         is_read = isinstance(sql, str) and sql.lstrip("( ").startswith(READ)
-        return not is_read and not self._connection.in_atomic_block and self._connection.get_autocommit()
+        return not is_read and bool(self._connection.autocommit)
 
     def _end(self) -> bool:
         """
