@@ -44,6 +44,9 @@ class Trouble:
     retry_after: int = RETRY_AFTER
 
 
+HIDDEN_MOST = 20
+"""Errors, each raised while the next was handled, among which one is looked for."""
+
 CANNOT_ANSWER = "the database cannot answer now"
 UNREACHABLE = Trouble("unreachable", "the database cannot be reached")
 OUTCOME_UNKNOWN = Trouble("outcome-unknown", "the outcome is unknown: repeat with the same key")
@@ -120,11 +123,11 @@ def problem(error: BaseException) -> Problem | None:
 
 def find(error: BaseException) -> Trouble | None:
     """What is wrong with the database, or ``None`` for an error that is a real one."""
-    if type(error).__name__ == "OutcomeUnknown":
-        return OUTCOME_UNKNOWN
     # psycopg takes 25006 for an internal error, and all other states here for operational ones.
     if not isinstance(error, OperationalError | InterfaceError | InternalError):
         return None
+    if _is_in_doubt(error):
+        return OUTCOME_UNKNOWN
     cause = error.__cause__
     if known := NAMES.get(type(cause).__name__):
         return known
@@ -136,6 +139,20 @@ def find(error: BaseException) -> Trouble | None:
         return CODES.get(code) or CODES.get(code & 0xFF)
     is_lost = _is_from_psycopg(cause) and not isinstance(error, InternalError)
     return UNREACHABLE if is_lost else None
+
+
+def _is_in_doubt(error: BaseException) -> bool:
+    """
+    Whether it is, or hides, the news that a commit may have been done.
+
+    On its way out of ``atomic()`` Django connects anew, and where that fails as well, this is what is raised.
+    """
+    found: BaseException | None = error
+    for _ in range(HIDDEN_MOST):
+        if found is None or type(found).__name__ == "OutcomeUnknown":
+            break
+        found = found.__context__
+    return found is not None and type(found).__name__ == "OutcomeUnknown"
 
 
 def _is_from_psycopg(cause: BaseException | None) -> bool:

@@ -442,6 +442,26 @@ def test_a_connection_that_the_server_ends_before_the_commit_is_no_doubt(
     assert replica.get("/items/").json()["names"] == []
 
 
+@pytest.mark.parametrize("path", ["/add/one/", "/add-atomic/one/"])
+@pytest.mark.usefixtures("missing_standby")
+def test_a_network_that_is_cut_under_a_commit_leaves_it_in_doubt(
+    start: Start, url: str, postgres: Database, free_port: Callable[[], int], path: str
+) -> None:
+    """Also where Django, which connects anew at the end of a transaction, meets an error of its own there."""
+    port = free_port()
+    with Forwarder(port, postgres.port) as network:
+        replica = start("wsgi", DATABASE_URL=url.replace(str(postgres.port), str(port)))
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(replica.request, "POST", path)
+            committing = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+            while not postgres.execute(committing) and not waiting.done():
+                time.sleep(0.05)
+            network.cut()
+            answer = waiting.result()
+    _assert_problem(answer)
+    assert answer.json()["type"] == "/problems/outcome-unknown"
+
+
 @pytest.mark.parametrize(
     ("path", "told"),
     [("/add/one/", "outcome-unknown"), ("/add-atomic/one/", "unavailable"), ("/items/", "unavailable")],
