@@ -147,12 +147,13 @@ def _is_in_doubt(error: BaseException) -> bool:
 
     On its way out of ``atomic()`` Django connects anew, and where that fails as well, this is what is raised.
     """
-    found: BaseException | None = error
     for _ in range(HIDDEN_MOST):
-        if found is None or type(found).__name__ == "OutcomeUnknown":
-            break
-        found = found.__context__
-    return found is not None and type(found).__name__ == "OutcomeUnknown"
+        if type(error).__name__ == "OutcomeUnknown":
+            return True
+        if error.__context__ is None:
+            return False
+        error = error.__context__
+    return False
 
 
 def _is_from_psycopg(cause: BaseException | None) -> bool:
