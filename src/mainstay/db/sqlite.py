@@ -21,8 +21,8 @@ class WriteAheadConnection(sqlite3.Connection):
     later connections change nothing.
     """
 
-    def __init__(self, database: Any, timeout: float = 5.0, *args: Any, **kwargs: Any) -> None:
-        super().__init__(database, timeout, *args, **kwargs)
+    def __init__(self, database: Any, *, timeout: float = 5.0, **kwargs: Any) -> None:
+        super().__init__(database, timeout=timeout, **kwargs)
         try:
             self._keep_log(time.monotonic() + timeout)
             self.execute("PRAGMA synchronous = NORMAL")

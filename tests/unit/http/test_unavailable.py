@@ -106,7 +106,9 @@ def two(tmp_path: Path) -> Two:
 
     def connect(name: str) -> tuple[sqlite3.Connection, sqlite3.Connection]:
         address = name or f"file:{tmp_path}/shop.sqlite3"
-        first, second = (sqlite3.connect(address, 0.05, uri=True, isolation_level=None) for _ in range(2))
+        first, second = (
+            sqlite3.connect(address, timeout=0.05, uri=True, isolation_level=None) for _ in range(2)
+        )
         first.execute("PRAGMA journal_mode = WAL")
         first.execute("CREATE TABLE seat (number integer)")
         first.execute("INSERT INTO seat VALUES (1), (2)")
