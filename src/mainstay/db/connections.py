@@ -116,9 +116,11 @@ class CertainConnection(psycopg.Connection[Any]):
         Whether the connection ended without a word of what became of the statement before.
 
         A server that ends a connection says so, with a SQLSTATE, and has rolled back; not where the
-        transaction was committed already and waited for a standby.
+        transaction was committed already and waited for a standby. A pooler between, such as PgBouncer, that lost
+        the server knows no more than we: it has a SQLSTATE of class 08.
         """
-        return self.closed and getattr(error, "sqlstate", None) is None
+        state = getattr(error, "sqlstate", None)
+        return self.closed and (state is None or state.startswith("08"))
 
     def _look(self, *args: Any, **kwargs: Any) -> Any:
         result = super().wait(*args, **kwargs)

@@ -24,7 +24,6 @@ from django.db.utils import DatabaseError
 from mainstay.base.context import TALLY
 from mainstay.base.deadline import DEADLINE, NEVER, Deadline
 from mainstay.db.errors import OutcomeUnknown
-from mainstay.db.lost_reads import READ
 from mainstay.db.watchdog import WATCHDOG, disconnect
 from mainstay.observability.traces import TRACING
 
@@ -40,6 +39,9 @@ CANCEL_PATIENCE = 0.25
 """Seconds a server has to act on a cancel request before its connection is cut from this side."""
 
 LOST_STATEMENT = "the connection was lost while a statement that commits by itself was being waited for"
+
+READS = ("SELECT", "SHOW", "VALUES")
+"""How statements begin that change nothing. One that begins with ``WITH`` may, and so may what ``EXPLAIN`` runs."""
 
 Execute = Callable[[str, Any, bool, dict[str, Any]], Any]
 
@@ -98,7 +100,7 @@ class Statements:
 
     def _commits(self, sql: Any) -> bool:
         """Whether a statement changes something by itself, in no transaction that its end would roll back."""
-        is_read = isinstance(sql, str) and sql.lstrip("( ").startswith(READ)
+        is_read = isinstance(sql, str) and sql.lstrip("( \t\r\n")[:6].upper().startswith(READS)
         return not is_read and bool(self._connection.autocommit)
 
     def _end(self) -> bool:

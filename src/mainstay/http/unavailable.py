@@ -70,6 +70,7 @@ NAMES = {
 """By the name of psycopg_pool's error."""
 
 STATES = {
+    "08007": OUTCOME_UNKNOWN,
     "08": Trouble("unreachable", CANNOT_ANSWER, "the connection to the database was lost"),
     "57P": Trouble("unreachable", CANNOT_ANSWER, "the database server ends, or is starting"),
     "53300": Trouble("connections", CANNOT_ANSWER, "the database server has lent out all its connections"),
@@ -109,11 +110,9 @@ def problem(error: BaseException) -> Problem | None:
         return error
     if isinstance(error, UnreadablePostError):
         return Problem(400, "incomplete-body")
-    if isinstance(error, DeadlineExceeded):
-        return Problem(504, "deadline-exceeded")
     trouble = find(error)
     if trouble is None:
-        return None
+        return Problem(504, "deadline-exceeded") if isinstance(error, DeadlineExceeded) else None
     if trouble is STATEMENT:
         return Problem(504, "statement-timeout")
     slug = "outcome-unknown" if trouble is OUTCOME_UNKNOWN else "unavailable"
@@ -124,10 +123,12 @@ def problem(error: BaseException) -> Problem | None:
 def find(error: BaseException) -> Trouble | None:
     """What is wrong with the database, or ``None`` for an error that is a real one."""
     # psycopg takes 25006 for an internal error, and all other states here for operational ones.
-    if not isinstance(error, OperationalError | InterfaceError | InternalError):
+    if not isinstance(error, OperationalError | InterfaceError | InternalError | DeadlineExceeded):
         return None
     if _is_in_doubt(error):
         return OUTCOME_UNKNOWN
+    if isinstance(error, DeadlineExceeded):
+        return None
     cause = error.__cause__
     if known := NAMES.get(type(cause).__name__):
         return known
@@ -145,7 +146,8 @@ def _is_in_doubt(error: BaseException) -> bool:
     """
     Whether it is, or hides, the news that a commit may have been done.
 
-    On its way out of ``atomic()`` Django connects anew, and where that fails as well, this is what is raised.
+    On its way out of ``atomic()`` Django connects anew, and where that fails as well, or the time is up, this is
+    what is raised.
     """
     for _ in range(HIDDEN_MOST):
         if type(error).__name__ == "OutcomeUnknown":

@@ -122,6 +122,16 @@ def test_a_turn_is_counted_only_while_others_wait() -> None:
     assert new.limit == 40
 
 
+def test_a_pause_before_many_come_is_no_part_of_the_turn() -> None:
+    """Else a process that computes would look idle, and its first crowded answers would be the usual ones."""
+    new = New()
+    new.answer(100, 60, work=1.0, part=0.5)
+    new.now += 10
+    new.answer(100, 17, work=1.0, seconds=0.01)
+    assert new.limit == 20
+    assert new.opening.usual == {}
+
+
 def test_what_starting_took_is_not_work() -> None:
     new = New()
     new.answer(18, 17)

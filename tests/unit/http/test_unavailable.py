@@ -10,6 +10,7 @@ from django.db import IntegrityError, InternalError, OperationalError
 from psycopg import errors
 from psycopg_pool import PoolTimeout, TooManyRequests
 
+from mainstay.base.deadline import DeadlineExceeded
 from mainstay.db.errors import OutcomeUnknown
 from mainstay.http import unavailable
 from mainstay.http.unavailable import find, problem
@@ -87,7 +88,12 @@ def test_broken_stays_an_error(error: BaseException) -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [OutcomeUnknown("canceling wait"), wrapped(errors.StatementCompletionUnknown("x"))]
+    "error",
+    [
+        OutcomeUnknown("canceling wait"),
+        wrapped(errors.StatementCompletionUnknown("x")),
+        wrapped(errors.TransactionResolutionUnknown("x")),
+    ],
 )
 def test_unknown_outcome_says_so(error: BaseException) -> None:
     """Of class 40, which is "rolled back, try again", 40003 is the one that may have been done."""
@@ -95,6 +101,21 @@ def test_unknown_outcome_says_so(error: BaseException) -> None:
     assert told is not None
     assert told.slug == "outcome-unknown"
     assert "unknown" in told.detail
+
+
+def test_an_unknown_outcome_is_found_behind_what_came_after_it() -> None:
+    """On the way out of ``atomic()``: no new connection was to be had, or the time was up."""
+    for later in (wrapped(PoolTimeout("x")), DeadlineExceeded("x")):
+        later.__context__ = OutcomeUnknown("canceling wait")
+        told = problem(later)
+        assert told is not None
+        assert (told.status, told.slug) == (503, "outcome-unknown")
+
+
+def test_a_time_that_was_up_without_a_doubt_is_504() -> None:
+    told = problem(DeadlineExceeded("x"))
+    assert told is not None
+    assert (told.status, told.slug) == (504, "deadline-exceeded")
 
 
 Two = Callable[[str], tuple[sqlite3.Connection, sqlite3.Connection]]

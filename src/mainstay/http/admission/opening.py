@@ -65,6 +65,9 @@ class Opening:
             self._begin_turn(now)
             self.over = self._known >= self._samples
             return limit
+        if not self._answers:
+            began = max(now - seconds, self._full[0])  # a pause before it is no part of the turn
+            self._full = (began, self._full[1])
         self._answers += 1
         took = now - self._full[0]
         if took > 0 and self._answers >= self._turns * FULL * limit:

@@ -247,6 +247,7 @@ def _apply_forwarding(scope: Scope, read: dict[bytes, bytes], client: str) -> No
     if host and host != read.get(b"host"):
         replaced = [pair for pair in scope["headers"] if pair[0] != b"host"]
         scope["headers"] = [(b"host", host), *replaced]
+        read[b"host"] = host
 
 
 def _remove_forwarding(scope: Scope, read: dict[bytes, bytes]) -> None:

@@ -190,7 +190,7 @@ class _Exit:
         """``start_response`` for the application: the status is noted, and each answer has its request's id."""
         exchange, draining = self.exchange, self.process.draining
         number = _read_status(status)
-        other = None
+        other = self.replacement = None  # PEP 3333: it may say something else until the answer is on its way
         if number == 500 and self.was_stopped():
             other = answers.too_late(exchange.accept)
         elif not LEAST <= number <= MOST:

@@ -84,6 +84,15 @@ async def test_a_host_that_was_forwarded_stays_where_there_was_none_on_asgi() ->
     assert dict(seen["headers"])[b"host"] == b"shop"
 
 
+@pytest.mark.parametrize("host", [[], [(b"host", b"")]])
+async def test_a_trusted_proxy_may_name_the_host_that_1_1_asks_for(host: list[tuple[bytes, bytes]]) -> None:
+    trusted = TrustedProxies((_network("192.0.2.1"),))
+    status, _ = await ask_asgi([*host, (b"x-forwarded-host", b"shop")], "1.1", trusted)
+    assert status == 200
+    answer, _ = ask_wsgi(HTTP_HOST="", HTTP_X_FORWARDED_HOST="shop", SERVER_PROTOCOL="HTTP/1.1")
+    assert answer.status == 200
+
+
 def ask_wsgi(**environ: Any) -> tuple[Answer, list[Any]]:
     seen: list[Any] = []
 

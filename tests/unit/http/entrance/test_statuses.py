@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -129,6 +130,21 @@ def test_wsgi_what_is_not_sent_is_closed_and_not_read() -> None:
 
     assert_is_problem(ask_wsgi("999 Odd", Body()))
     assert closed == [True]
+
+
+def test_wsgi_what_was_odd_may_be_put_right_before_it_is_sent() -> None:
+    """As PEP 3333 has it: ``start_response`` again, with the error that came between."""
+
+    def application(environ: Any, start_response: Any) -> list[bytes]:
+        start_response("999 Odd", [])
+        try:
+            raise ValueError("x")
+        except ValueError:
+            start_response("418 Sound", [("X-Own", "1")], sys.exc_info())
+        return [b"tea"]
+
+    answer = call_wsgi(WsgiEntrance(application, process=Lifecycle()), "/")
+    assert (answer.status, answer.headers["x-own"], answer.body) == (418, "1", b"tea")
 
 
 def test_a_browser_is_shown_a_page() -> None:
