@@ -26,7 +26,7 @@ class WriteAheadConnection(sqlite3.Connection):
         try:
             self._keep_log(time.monotonic() + timeout)
             self.execute("PRAGMA synchronous = NORMAL")
-        except BaseException:
+        except BaseException:  # raised again: what could not be set up is closed
             self.close()
             raise
 
