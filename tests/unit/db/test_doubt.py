@@ -10,7 +10,9 @@ from types import SimpleNamespace
 
 import psycopg
 import pytest
+from django.db import OperationalError
 
+from mainstay.base.deadline import within
 from mainstay.db.connections import CertainConnection
 from mainstay.db.errors import OutcomeUnknown
 from mainstay.db.statements import Statements
@@ -109,3 +111,18 @@ def test_a_connection_that_was_closed_before_has_sent_nothing(connection: Certai
 def test_what_commits_by_itself(sql: str, autocommit: bool, commits: bool) -> None:
     statements = Statements(SimpleNamespace(autocommit=autocommit))
     assert statements._commits(sql) is commits
+
+
+@pytest.mark.parametrize(("closed", "told"), [(False, OutcomeUnknown), (True, OperationalError)])
+def test_a_write_on_a_connection_that_was_closed_before_was_not_sent(
+    closed: bool, told: type[Exception]
+) -> None:
+    raw = SimpleNamespace(in_statement=False, closed=closed, is_lost=lambda error: True)
+    statements = Statements(SimpleNamespace(autocommit=True, connection=raw, vendor="postgresql"))
+
+    def execute(*statement: object) -> None:
+        raise OperationalError("the connection is closed")
+
+    with within(30), pytest.raises(OperationalError) as error:
+        statements(execute, "INSERT INTO seat VALUES (1)", (), False, {})
+    assert type(error.value) is told
